@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Who may include whom (CONTRIBUTING.md): fails with file:line for every include that points the wrong way."""
+import pathlib
+import re
+import sys
+
+# module: the modules it may include besides itself and base
+ALLOWED = {
+    "base": set(),
+    "net": set(),
+    "clock": set(),
+    "ntp": {"clock", "net"},
+    "nts": {"ntp"},
+    "server": {"nts", "ntp", "net", "clock"},
+    "status": {"clock", "ntp"},
+    "os": {"clock"},
+    "control": {"os", "status", "clock", "ntp", "nts", "server", "net"},
+    "dpdk": {"server", "clock", "os", "net", "ntp"},
+    "ebpf": set(),
+    "main": {"control", "dpdk", "ebpf", "os", "server", "status", "clock", "ntp", "net"},
+}
+SYSTEM_CALLS = re.compile(r"^(sys/(socket|ioctl|un|mman|timerfd|timex|epoll|prctl)|netinet/|net/if|linux/|arpa/inet|ifaddrs|"
+                          r"netdb|poll|unistd|fcntl|signal|pthread|sched|bpf/|cap-ng|seccomp)")
+# where operating-system headers may appear
+OS_ROOMS = {"os", "ebpf", "dpdk"}
+OS_EXCEPTIONS = {"src/base/ip_address.cpp": {"arpa/inet.h"}}
+PURE = {"net", "clock", "ntp", "nts", "server", "status"}
+IMPURE_STD = re.compile(r"^(thread|fstream|iostream|filesystem|random|mutex|condition_variable)$")
+
+
+def module_of(path):
+    parts = path.parts
+    if parts[0] == "src":
+        return "main" if len(parts) == 2 else parts[1]
+    return parts[0]
+
+
+def problems(root):
+    for top in ("src", "dpdk", "ebpf"):
+        for path in sorted((root / top).rglob("*.[ch]pp")) + sorted((root / top).rglob("*.h")):
+            rel = path.relative_to(root)
+            module = module_of(rel)
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                match = re.match(r'\s*#\s*include\s+([<"])([^>"]+)[>"]', line)
+                if not match:
+                    continue
+                system, name = match.group(1) == "<", match.group(2)
+                where = f"{rel}:{number}: "
+                if not system:
+                    target = "ebpf" if name.startswith("ebpf/") else "dpdk" if name.startswith("dpdk/") else name.split("/")[0]
+                    if target not in ALLOWED and "/" in name:
+                        yield where + f'"{name}": project headers are named from src/ or the top, as "module/file.hpp"'
+                    elif target in ALLOWED and target not in ALLOWED[module] | {module, "base"}:
+                        yield where + f"{module} may not include {target}"
+                    continue
+                if name.startswith("rte_") and module != "dpdk":
+                    yield where + f"<{name}>: DPDK headers belong under dpdk/ (and perf/wireload)"
+                if SYSTEM_CALLS.match(name) and module not in OS_ROOMS and name not in OS_EXCEPTIONS.get(str(rel), ()):
+                    yield where + f"<{name}>: operating-system headers belong under src/os (or dpdk/, ebpf/)"
+                if module in PURE and IMPURE_STD.match(name):
+                    yield where + f"<{name}>: {module} is pure: no I/O, threads or randomness of its own"
+
+
+def main():
+    found = list(problems(pathlib.Path(sys.argv[1])))
+    print("\n".join(found) if found else "include direction: ok")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
