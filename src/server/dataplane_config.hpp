@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a `dataplane` line of the configuration asks for, as plain values: read by control/config, acted on by
+// dpdk/. It lives here because both may include server and neither may include the other.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip_address.hpp"
+
+namespace wiretime::server {
+
+struct InterfaceAddress {
+  IpAddress address;
+  unsigned prefix_length = 0;  // 0..32 or 0..128
+
+  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
+};
+
+struct DataplaneConfig {
+  enum class Kind : std::uint8_t { af_xdp, af_packet, pci, memif, vdev };
+  enum class MemifRole : std::uint8_t { server, client };
+
+  Kind kind = Kind::af_xdp;
+  std::string device;  // interface name; PCI address; memif socket path; vdev as "net_NAME,args"
+  MemifRole memif_role = MemifRole::server;
+  std::vector<InterfaceAddress> addresses;  // pci, memif, vdev: ours on that wire, at least one
+  std::vector<IpAddress> gateways;          // at most one of each family
+  std::optional<std::uint16_t> vlan;        // 1..4094
+  unsigned queues = 1;                      // receive and transmit queue pairs, 1..128
+
+  // The kernel has the interface too: it answers ARP and ND, and hears what we do not take.
+  [[nodiscard]] bool kernel_owns_port() const noexcept { return kind == Kind::af_xdp || kind == Kind::af_packet; }
+
+  friend bool operator==(const DataplaneConfig&, const DataplaneConfig&) = default;
+};
+
+// What a worker does after polls that found nothing.
+enum class WorkerIdle : std::uint8_t {
+  spin,  // poll on: lowest latency, takes the whole CPU
+  nap,   // short growing sleeps
+};
+
+enum class Hugepages : std::uint8_t { on, off, automatic };
+
+}  // namespace wiretime::server
