@@ -32,7 +32,9 @@ struct DataplaneConfig {
   unsigned queues = 1;                      // receive and transmit queue pairs, 1..128
 
   // The kernel has the interface too: it answers ARP and ND, and hears what we do not take.
-  [[nodiscard]] bool kernel_owns_port() const noexcept { return kind == Kind::af_xdp || kind == Kind::af_packet; }
+  [[nodiscard]] bool kernel_owns_port() const noexcept {
+    return kind == Kind::af_xdp || kind == Kind::af_packet;
+  }
 
   friend bool operator==(const DataplaneConfig&, const DataplaneConfig&) = default;
 };

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The hot path: N received frames become N verdicts, replies in place. Knows frames as bytes, not as mbufs,
+// so tests and benchmarks run it without DPDK. Worker threads; noexcept, allocation free.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/time.hpp"
+#include "base/verdict.hpp"
+#include "net/frame.hpp"
+#include "server/tables.hpp"
+#include "server/worker_state.hpp"
+
+namespace wiretime::server {
+
+inline constexpr std::size_t kBurstSize = 32;
+
+struct Frame {
+  std::byte* data = nullptr;  // in: the Ethernet frame, without FCS; out: the reply when disposition is reply
+  std::uint32_t length = 0;   // in and out: bytes; a reply never grows
+  NtpTimestamp receive{};     // in: when it arrived
+  Verdict verdict{};          // out; the transport counts it once it knows how the frame ended
+  net::ParsedFrame parsed{};  // scratch between answer and finish
+};
+
+// Judges every frame and writes the replies but for transmit stamps and UDP checksums. `ours`: the addresses
+// we answer on this port.
+void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const Tables& tables,
+            const AddressSet& ours, WorkerState& state) noexcept;
+
+// Stamps the NTP replies among `frames` (others are left alone) with one transmit time and completes
+// checksums.
+void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSnapshot& snapshot,
+            WorkerState& state) noexcept;
+
+}  // namespace wiretime::server

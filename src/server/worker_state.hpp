@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What one answering thread owns: its counters, client log and randomness. A DPDK worker has one per port,
+// the control thread's kernel sockets have one. The control thread reads the counters and the client log
+// live.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/counters.hpp"
+#include "base/verdict.hpp"
+#include "ntp/client_table.hpp"
+
+namespace wiretime::server {
+
+// Where the stamps of answered requests came from: chronyc serverstats' daemon, kernel and hardware rows.
+enum class Stamp : std::uint8_t {
+  receive_daemon,    // read by this program: TSC at the burst
+  receive_kernel,    // by the kernel: socket timestamp or XDP program
+  receive_hardware,  // by the NIC
+  transmit_daemon,
+  transmit_kernel,
+  transmit_hardware,
+  kCount,
+};
+
+// xoroshiro128++ (Blackman and Vigna, public domain): stamps' low bits need speed and no pattern, not
+// secrecy.
+class Random {
+ public:
+  explicit Random(std::array<std::uint64_t, 2> seed) noexcept : s_{seed[0] | 1U, seed[1]} {}
+  [[nodiscard]] std::uint64_t next() noexcept {
+    const std::uint64_t s0 = s_[0];
+    std::uint64_t s1 = s_[1];
+    const std::uint64_t result = rotate(s0 + s1, 17) + s0;
+    s1 ^= s0;
+    s_[0] = rotate(s0, 49) ^ s1 ^ (s1 << 21);
+    s_[1] = rotate(s1, 28);
+    return result;
+  }
+
+ private:
+  static constexpr std::uint64_t rotate(std::uint64_t x, int k) noexcept {
+    return (x << k) | (x >> (64 - k));
+  }
+  std::array<std::uint64_t, 2> s_;
+};
+
+struct WorkerState {
+  // `clients` is null with noclientlog.
+  WorkerState(std::string port_name, unsigned worker_number, std::array<std::uint64_t, 2> seed,
+              std::unique_ptr<ntp::ClientTable> client_table)
+      : port{std::move(port_name)}, worker{worker_number}, random{seed}, clients{std::move(client_table)} {}
+
+  const std::string port;  // as the operator knows it: "eth1", "kernel", a memif path
+  const unsigned worker;   // 0, 1, ... over all data-plane workers; the kernel sockets' state uses 0
+  Counters<Verdict> verdicts;
+  Counters<Stamp> stamps;
+  Random random;
+  std::unique_ptr<ntp::ClientTable> clients;
+};
+
+}  // namespace wiretime::server
