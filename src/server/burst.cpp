@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "server/burst.hpp"
+
+#include "ntp/packet.hpp"
+#include "server/handler.hpp"
+
+namespace wiretime::server {
+
+namespace {
+
+Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tables& tables,
+                   const AddressSet& ours, WorkerState& state) noexcept {
+  const std::span<std::byte> bytes{frame.data, frame.length};
+  if (const Verdict v = net::parse(bytes, tables.ntp_port, frame.parsed); v != net::kContinue) return v;
+  if (!ours.contains(net::destination_address(bytes, frame.parsed))) return Verdict::not_our_address;
+  const Message message{net::source_address(bytes, frame.parsed), net::source_port(bytes, frame.parsed),
+                        bytes.subspan(frame.parsed.payload_offset, frame.parsed.payload_length),
+                        frame.receive};
+  if (ours.contains(message.source)) return Verdict::source_own_address;
+  const Verdict v = handle(message, snapshot, tables, state);
+  if (disposition(v) == Disposition::reply)
+    frame.length = net::reverse(bytes, frame.parsed, ntp::kHeaderLength, tables.dscp);
+  return v;
+}
+
+}  // namespace
+
+void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const Tables& tables,
+            const AddressSet& ours, WorkerState& state) noexcept {
+  for (Frame& frame : frames) frame.verdict = answer_one(frame, snapshot, tables, ours, state);
+}
+
+void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSnapshot& snapshot,
+            WorkerState& state) noexcept {
+  for (Frame& frame : frames) {
+    if (!is_ntp_answer(frame.verdict)) continue;
+    finish_reply(frame.data + frame.parsed.payload_offset, transmit, snapshot, state);
+    net::finish_udp_checksum({frame.data, frame.length}, frame.parsed);
+  }
+}
+
+}  // namespace wiretime::server
