@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// UDP sockets of the NTP service and the command port: batches in by recvmmsg with the kernel's receive time
+// and the address each request came to, answers out by sendmsg from that same address. Control thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/time.hpp"
+#include "os/socket.hpp"
+
+namespace wiretime::os {
+
+struct UdpOptions {
+  std::string bind_device;     // interface name; empty: all
+  bool timestamps = true;      // kernel software receive times
+  bool packet_info = true;     // local address and interface of each message
+  bool v6only = true;          // IPv6 sockets take no IPv4
+  bool reuse_address = false;  // true would let a second instance take the same port
+  bool free_bind = false;      // bind although the address is not on this host yet
+  unsigned dscp = 0;           // 0..63
+  int receive_buffer = 0;      // bytes; 0: system default
+};
+
+// One message; the payload lives in the ReceiveBatch until its next use, and may be overwritten by the
+// answer.
+struct Datagram {
+  std::span<std::byte> payload;
+  Endpoint peer;
+  IpAddress destination;  // in the packet's header; broadcast or multicast show here. Unspecified: not known
+  IpAddress local;        // our own address to answer from; equal to destination for unicast
+  unsigned interface_index = 0;
+  std::optional<WallTime> received;  // CLOCK_REALTIME when the kernel took it from the driver
+  bool truncated = false;            // longer than kMaxLength: the payload holds its beginning
+};
+
+// Buffers for one receive call, shared by all sockets of a thread.
+class ReceiveBatch {
+ public:
+  static constexpr std::size_t kMessages = 64;
+  static constexpr std::size_t kMaxLength = 2048;
+
+  ReceiveBatch();
+  ReceiveBatch(ReceiveBatch&&) noexcept;
+  ReceiveBatch& operator=(ReceiveBatch&&) noexcept;
+  ~ReceiveBatch();
+
+ private:
+  friend class UdpSocket;
+  struct Storage;
+  std::unique_ptr<Storage> storage_;
+};
+
+class UdpSocket {
+ public:
+  [[nodiscard]] static SocketResult<UdpSocket> open(const Endpoint& bind_to, const UdpOptions& options);
+
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] Endpoint local() const noexcept { return bound_endpoint(fd_.get()); }
+  [[nodiscard]] Family family() const noexcept { return family_; }
+  // False when timestamps were asked for and the kernel refused: stamp in the callback instead.
+  [[nodiscard]] bool has_timestamps() const noexcept { return has_timestamps_; }
+
+  // What is waiting, at most kMessages; empty when nothing is. One call per readiness: poll again for more
+  // (simulators hand out one message per poll). An asynchronous ICMP error counts as nothing waiting.
+  [[nodiscard]] Result<std::span<Datagram>> receive_batch(ReceiveBatch& batch);
+
+  enum class SendResult : std::uint8_t { sent, would_block, failed };  // failed: errno says why
+  // `from`: Datagram::local, or unspecified for the kernel's choice. `interface_index` counts only towards
+  // link-local peers: any other answer follows the routing table, also when that is asymmetric.
+  SendResult send(std::span<const std::byte> message, const Endpoint& to, const IpAddress& from = {},
+                  unsigned interface_index = 0) noexcept;
+
+ private:
+  UdpSocket(FileDescriptor fd, Family family) : fd_(std::move(fd)), family_(family) {}
+  void apply(const UdpOptions& options);
+
+  FileDescriptor fd_;
+  Family family_;
+  bool has_timestamps_ = false;
+};
+
+}  // namespace wiretime::os
