@@ -41,6 +41,7 @@ enum class Disposition : std::uint8_t {
   X(ip_checksum_bad, drop, "IPv4 header checksum is wrong")                                               \
   X(udp_length_bad, drop, "UDP length does not fit the IP payload")                                       \
   X(udp_checksum_bad, drop, "UDP checksum is wrong, or missing over IPv6")                                \
+  X(icmp_invalid, drop, "ICMP checksum is wrong, or a neighbour solicitation RFC 4861 rejects")           \
   X(link_broadcast, drop, "unicast request in a broadcast or multicast link-layer frame, or sent to one") \
   X(frame_multi_segment, drop, "frame longer than one receive buffer")                                    \
   /* spoofed sources: answering would make us a weapon */                                                 \

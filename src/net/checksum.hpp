@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Internet checksum (RFC 1071) over bytes in any number of pieces, and its incremental update (RFC 1624).
+// Words are added in memory order, eight bytes at a time with end-around carry: the ones-complement sum does
+// not care about byte order until the end. Hot path: any thread, no allocation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "base/bytes.hpp"
+
+namespace wiretime::net {
+
+class InternetSum {
+ public:
+  // Every piece but the last must have an even length.
+  void add(std::span<const std::byte> bytes) noexcept {
+    const std::byte* p = bytes.data();
+    std::size_t left = bytes.size();
+    for (; left >= 8; left -= 8, p += 8) add_word<std::uint64_t>(p);
+    if ((left & 4U) != 0) {
+      add_word<std::uint32_t>(p);
+      p += 4;
+    }
+    if ((left & 2U) != 0) {
+      add_word<std::uint16_t>(p);
+      p += 2;
+    }
+    if ((left & 1U) != 0) add_word<std::uint8_t>(p);
+  }
+  void add_be16(std::uint16_t value) noexcept { add_value(byte_swap(value)); }
+
+  // The 16-bit ones-complement sum, as a number to store with store_be16. 0xFFFF over data that includes its
+  // own right checksum.
+  [[nodiscard]] std::uint16_t folded() const noexcept {
+    std::uint64_t s = (sum_ & 0xFFFF'FFFFU) + (sum_ >> 32);
+    s = (s & 0xFFFFU) + ((s >> 16) & 0xFFFFU) + (s >> 32);
+    s = (s & 0xFFFFU) + (s >> 16);
+    s = (s & 0xFFFFU) + (s >> 16);
+    return byte_swap(static_cast<std::uint16_t>(s));
+  }
+  // What belongs into a checksum field that was zero, or left out, while adding.
+  [[nodiscard]] std::uint16_t checksum() const noexcept { return static_cast<std::uint16_t>(~folded()); }
+
+ private:
+  void add_value(std::uint64_t value) noexcept {
+    sum_ += value;
+    sum_ += static_cast<std::uint64_t>(sum_ < value);
+  }
+  template <typename Word>
+  void add_word(const std::byte* p) noexcept {
+    Word word;
+    std::memcpy(&word, p, sizeof word);
+    add_value(word);
+  }
+
+  std::uint64_t sum_ = 0;
+};
+
+[[nodiscard]] inline std::uint16_t internet_checksum(std::span<const std::byte> bytes) noexcept {
+  InternetSum sum;
+  sum.add(bytes);
+  return sum.checksum();
+}
+
+// The checksum after one 16-bit word under it changed (RFC 1624, equation 3). Right as long as the data are
+// not all zero afterwards, which a pseudo-header or an IP version number rules out.
+[[nodiscard]] constexpr std::uint16_t update_checksum(std::uint16_t checksum, std::uint16_t old_word,
+                                                      std::uint16_t new_word) noexcept {
+  std::uint32_t s = std::uint32_t{0xFFFF} - checksum + (std::uint32_t{0xFFFF} - old_word) + new_word;
+  s = (s & 0xFFFFU) + (s >> 16);
+  s = (s & 0xFFFFU) + (s >> 16);
+  return static_cast<std::uint16_t>(~s);
+}
+
+[[nodiscard]] constexpr std::uint16_t update_checksum32(std::uint16_t checksum, std::uint32_t old_value,
+                                                        std::uint32_t new_value) noexcept {
+  const auto high = update_checksum(checksum, static_cast<std::uint16_t>(old_value >> 16),
+                                    static_cast<std::uint16_t>(new_value >> 16));
+  return update_checksum(high, static_cast<std::uint16_t>(old_value), static_cast<std::uint16_t>(new_value));
+}
+
+}  // namespace wiretime::net
