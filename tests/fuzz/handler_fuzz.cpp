@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Any bytes as a received Ethernet frame: the packet path must give one verdict, never grow the frame, never
+// touch a byte outside it, and answer only what parses as a request.
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "net/neighbor.hpp"
+#include "ntp/packet.hpp"
+#include "server/burst.hpp"
+
+using namespace wiretime;
+
+namespace {
+
+std::unique_ptr<server::Tables> tables() {
+  auto t = std::make_unique<server::Tables>();
+  ntp::AccessRules rules;
+  rules.set_everywhere(true, false);
+  rules.set(*IpPrefix::of(IpAddress::v4(0x0A00'0000U), 24), false, false);
+  t->access = ntp::AccessList{rules};
+  return t;
+}
+
+// The destination of the frame, if it has the shape of one: then the fuzzer need not guess our addresses.
+server::AddressSet addresses_of(std::span<const std::byte> frame) {
+  std::vector<IpAddress> ours{IpAddress::v4(0xC000'0201U)};
+  for (std::size_t at : {14U, 18U, 22U}) {
+    if (frame.size() >= at + 20) ours.push_back(IpAddress::v4(frame.data() + at + 16));
+    if (frame.size() >= at + 40) ours.push_back(IpAddress::v6(frame.data() + at + 24));
+  }
+  return server::AddressSet{ours};
+}
+
+void require(bool truth) {
+  if (!truth) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size > 4096) return 0;
+  static const auto kTables = tables();
+  static server::WorkerState state{"fuzz", 0, {1, 2}, std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})};
+  clock::TimeSnapshot snapshot;
+  snapshot.valid = true;
+  snapshot.reference.leap = clock::Leap::none;
+  snapshot.reference.stratum = 1;
+
+  // Exactly as large as the frame, so that a read or write past the end is caught.
+  const auto buffer = std::make_unique<std::byte[]>(size);
+  if (size > 0) std::memcpy(buffer.get(), data, size);
+  server::Frame frame{buffer.get(), static_cast<std::uint32_t>(size), {0xE000'0000'0000'0000U}, {}, {}};
+  const auto ours = addresses_of({buffer.get(), size});
+  server::answer({&frame, 1}, snapshot, *kTables, ours, state);
+  require(frame.verdict < Verdict::kCount);
+  require(frame.length <= size);
+  if (is_ntp_answer(frame.verdict)) {
+    server::finish({&frame, 1}, {0xE000'0000'0001'0000U}, snapshot, state);
+    const std::byte* reply = buffer.get() + frame.parsed.payload_offset;
+    const auto mode = ntp::mode(reply);
+    require(mode == ntp::Mode::server || mode == ntp::Mode::symmetric_passive);
+    require((ntp::timestamp(reply, ntp::offset::kReceive).value & 1U) == 1);
+    require((ntp::timestamp(reply, ntp::offset::kTransmit).value & 1U) == 0);
+    net::ParsedFrame parsed;
+    require(net::parse({buffer.get(), frame.length}, net::source_port({buffer.get(), frame.length}, frame.parsed), parsed) !=
+            Verdict::ip_checksum_bad);
+    // A reply fed back gets no answer: two servers can never play ping-pong.
+    server::Frame echo{buffer.get(), frame.length, {}, {}, {}};
+    server::answer({&echo, 1}, snapshot, *kTables, addresses_of({buffer.get(), frame.length}), state);
+    require(!is_ntp_answer(echo.verdict));
+  } else {
+    require(std::memcmp(buffer.get(), data, size) == 0);
+  }
+  return 0;
+}
