@@ -190,9 +190,11 @@ class Host:
             finally:
                 _libc.setns(ours.fileno(), CLONE_NEWNET)
 
-    def address(self, interface, *addresses):
+    def address(self, interface, *addresses, spare=False):
+        """`spare` addresses are used only by sockets bound to them, never picked as a source by the kernel."""
         for address in addresses:
             extra = ["nodad"] if ":" in address else []
+            extra += ["preferred_lft", "0"] if spare else []
             self.must(["ip", "address", "add", address, "dev", interface, *extra])
 
     def mac(self, interface):

@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Stock clients get time, over every transport and both address families; denied ones get nothing; all are counted."""
+import time
+import unittest
+
+import frames
+import peers
+import tap
+import world
+
+CONFIG = world.SERVE + "allow 10.99.0.0/16\ndeny 10.99.66.0/24\nallow fd99::/32\ndeny fd99:0:66::/48\n"
+
+
+class Clients:
+    transport = None
+
+    @classmethod
+    def setUpClass(cls):
+        reason = world.why_not(cls.transport)
+        if reason:
+            raise unittest.SkipTest(reason)
+        cls.world = world.World(cls.transport, CONFIG)
+        cls.addClassCleanup(cls.world.close)
+        cls.world.client.address("cli0", *[f"10.99.1.{n}/16" for n in range(1, 6)], *[f"fd99:0:1::{n}/32" for n in range(1, 6)],
+                                 "10.99.66.1/16", "fd99:0:66::1/32", spare=True)
+
+    def accepted(self, client, server):
+        answer = peers.CLIENTS[client](self.world.client, server)
+        self.assertTrue(answer.ok, f"{client} does not accept the time\n{answer}\n--- server log\n{self.world.daemon.log[-2000:]}")
+
+    def test_denied(self):
+        """denied clients get nothing, allowed ones beside them do"""
+        for server, denied in ((world.V4, "10.99.66.1"), (world.V6, "fd99:0:66::1")):
+            self.assertIsNone(self.world.ask(server, source=denied, timeout=0.5))
+            self.assertIsNotNone(self.world.ask(server))
+
+    def test_counts(self):
+        """chronyc clients lists each client once with its true count"""
+        expected = {}
+        for number in range(1, 6):
+            for server, source in ((world.V4, f"10.99.1.{number}"), (world.V6, f"fd99:0:1::{number}")):
+                for _ in range(number):
+                    self.assertIsNotNone(self.world.ask(server, source=source), f"{source} got no answer")
+                expected[source] = [number]
+        listed = self.world.clients()
+        self.assertEqual({source: listed.get(source) for source in expected}, expected)
+
+    def test_answer(self):
+        """an answer is mode 4, echoes the origin, comes once, and tells this machine's time"""
+        for server, source in ((world.V4, world.CLIENT_V4), (world.V6, world.CLIENT_V6)):
+            request = frames.ntp()
+            frame = frames.ethernet(self.world.client.mac("cli0"), self.world.server_mac(),
+                                    frames.ip(source, server, frames.udp(source, server, request)))
+            with frames.RawPort(self.world.client, "cli0") as port:
+                port.send(frame)
+                replies = [reply for reply in port.replies(0.6) if reply.origin == request[40:48]]
+            self.assertEqual(len(replies), 1)
+            reply = replies[0]
+            self.assertEqual((reply.mode, reply.version, reply.leap, reply.stratum), (4, 4, 0, 10))
+            self.assertEqual((reply.source, reply.target, reply.target_port, len(reply.payload)), (server, source, 40000, 48))
+            self.assertLess(abs(reply.seconds() - time.time()), 2)
+            self.assertLess(reply.receive, reply.transmit)
+
+
+def add_client_cases():
+    for client in peers.CLIENTS:
+        for family, server in world.FAMILIES.items():
+            def case(self, client=client, server=server):
+                self.accepted(client, server)
+            case.__doc__ = f"{client} over {family}"
+            setattr(Clients, f"test_{client.replace(' ', '_').replace('-', '_')}_{family}", case)
+
+
+add_client_cases()
+
+
+class KernelSockets(Clients, unittest.TestCase):
+    transport = "kernel"
+
+
+class AfPacket(Clients, unittest.TestCase):
+    transport = "af_packet"
+
+
+class AfXdp(Clients, unittest.TestCase):
+    transport = "af_xdp"
+
+
+class Memif(Clients, unittest.TestCase):
+    transport = "memif"
+
+
+if __name__ == "__main__":
+    tap.main()
