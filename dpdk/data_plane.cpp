@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dpdk/data_plane.hpp"
+
+#include <fmt/format.h>
+#include <rte_launch.h>
+
+#include <algorithm>
+
+#include "dpdk/devargs.hpp"
+
+namespace wiretime::dpdk {
+
+namespace {
+
+constexpr std::chrono::seconds kPulseTimeout{3};
+constexpr unsigned kAnnouncements = 3;  // after a link came up: the far side may be slow to listen
+
+Result<void> check(const DataPlaneOptions& options) {
+  if (options.ports.empty()) return fail("no dataplane line: nothing for DPDK to do");
+  std::size_t queues = 0;
+  for (const auto& port : options.ports) queues += port.queues;
+  if (options.worker_cpus.size() > queues)
+    return fail(
+        fmt::format("workercpus: {} CPUs named for {} queue{} in total; name fewer, or give a dataplane line "
+                    "`queues N`",
+                    options.worker_cpus.size(), queues, queues == 1 ? "" : "s"));
+  return {};
+}
+
+EalOptions eal_options(const DataPlaneOptions& options) {
+  EalOptions eal;
+  eal.worker_cpus = options.worker_cpus;
+  eal.control_cpu = options.control_cpu;
+  eal.hugepages = options.hugepages;
+  eal.memory = memory_needed(options.ports);
+  bool any_driver = false;
+  for (const auto& port : options.ports) {
+    if (port.kind == server::DataplaneConfig::Kind::pci) eal.pci.push_back(port.device);
+    const auto file = driver_file(port);
+    any_driver = any_driver || !file;
+    if (file && std::find(eal.drivers.begin(), eal.drivers.end(), *file) == eal.drivers.end())
+      eal.drivers.push_back(*file);
+  }
+  if (any_driver)
+    eal.drivers.clear();
+  else
+    eal.drivers.emplace_back("librte_mempool_ring.so");
+  return eal;
+}
+
+OwnedPort owned_port(const Port& port) {
+  OwnedPort owned;
+  owned.neighbor.mac = port.mac();
+  owned.neighbor.vlan = port.config().vlan;
+  for (const auto& a : port.config().addresses) owned.neighbor.addresses.push_back(a.address);
+  std::vector<IpAddress> serving = owned.neighbor.addresses;
+  serving.push_back(owned.neighbor.link_local());
+  owned.serving = server::AddressSet{std::move(serving)};
+  return owned;
+}
+
+// splitmix64 (Vigna, public domain): unrelated seeds for workers from one secret.
+std::uint64_t mix(std::uint64_t x) {
+  x += 0x9E37'79B9'7F4A'7C15U;
+  x = (x ^ (x >> 30)) * 0xBF58'476D'1CE4'E5B9U;
+  x = (x ^ (x >> 27)) * 0x94D0'49BB'1331'11EBU;
+  return x ^ (x >> 31);
+}
+
+int run_worker(void* worker) {
+  static_cast<Worker*>(worker)->run();
+  return 0;
+}
+
+std::string format_mac(const net::MacAddress& mac) {
+  std::string text;
+  for (const std::byte b : mac)
+    text += fmt::format("{}{:02x}", text.empty() ? "" : ":", std::to_integer<unsigned>(b));
+  return text;
+}
+
+}  // namespace
+
+std::string_view name(ReceiveRung rung) {
+  switch (rung) {
+    case ReceiveRung::hardware:
+      return "hardware";
+    case ReceiveRung::xdp_program:
+      return "xdp";
+    case ReceiveRung::tsc_at_burst:
+      break;
+  }
+  return "tsc";
+}
+
+std::string_view name(TransmitRung) {
+  return "tsc";
+}
+
+Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& options,
+                                                    server::Channels& channels, os::Log& log) {
+  if (auto ok = check(options); !ok) return tl::make_unexpected(ok.error());
+  std::unique_ptr<DataPlane> plane{new DataPlane{channels, log}};
+  auto eal = Eal::start(eal_options(options), plane->driver_log_);
+  if (!eal) return plane->pass_on_driver_log(), tl::make_unexpected(eal.error());
+  plane->eal_ = std::move(*eal);
+  plane->offsets_.update();
+  if (auto done = plane->open_ports(options); !done)
+    return plane->pass_on_driver_log(), tl::make_unexpected(done.error());
+  plane->make_workers(options);
+  if (auto done = plane->launch(); !done)
+    return plane->pass_on_driver_log(), tl::make_unexpected(done.error());
+  plane->tick();
+  return plane;
+}
+
+Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
+  for (const auto& config : options.ports) {
+    const auto& generic = options.generic_xdp;
+    const bool copy_mode = std::find(generic.begin(), generic.end(), config.device) != generic.end();
+    auto port = Port::open(config, static_cast<unsigned>(ports_.size()), copy_mode, driver_log_);
+    if (!port) return tl::make_unexpected(port.error());
+    auto served = std::make_unique<ServedPort>();
+    served->port = std::move(*port);
+    served->owned = owned_port(*served->port);
+    const Port& p = *served->port;
+    infos_.push_back({p.name(),
+                      p.driver(),
+                      config.kind,
+                      p.mac(),
+                      config.queues,
+                      false,
+                      0,
+                      ReceiveRung::tsc_at_burst,
+                      TransmitRung::tsc_at_burst,
+                      {}});
+    ports_.push_back(std::move(served));
+  }
+  return {};
+}
+
+void DataPlane::make_workers(const DataPlaneOptions& options) {
+  const auto now = std::chrono::steady_clock::now();
+  for (unsigned number = 0; number < eal_->worker_count(); ++number)
+    workers_.push_back(std::make_unique<Worker>(number, options.idle, channels_, offsets_));
+  pulses_.assign(workers_.size(), {0, now});
+
+  // Queues go round over the workers from port to port: with as many queues a port as workers, queue n is
+  // worker n's.
+  unsigned next = 0;
+  for (auto& served : ports_) {
+    for (std::uint16_t q = 0; q < served->port->config().queues; ++q) {
+      add_queue(*served, q, *workers_[next], next, options);
+      next = (next + 1) % static_cast<unsigned>(workers_.size());
+    }
+  }
+}
+
+void DataPlane::add_queue(ServedPort& served, std::uint16_t queue, Worker& worker, unsigned worker_number,
+                          const DataPlaneOptions& options) {
+  const Port& port = *served.port;
+  const bool owned = !port.config().kernel_owns_port();
+  PortQueue q;
+  q.port = port.id();
+  q.queue = queue;
+  q.pool = port.pool(queue);
+  q.state = state_of(port, worker_number, options);
+  q.owned = owned ? &served.owned : nullptr;
+  q.xdp_metadata = port.config().kind == server::DataplaneConfig::Kind::af_xdp;
+  q.announce = owned && queue == 0 ? &served.announce : nullptr;
+  worker.add_queue(q);
+}
+
+server::WorkerState* DataPlane::state_of(const Port& port, unsigned worker, const DataPlaneOptions& options) {
+  for (const auto& state : states_)
+    if (state->worker == worker && state->port == port.name()) return state.get();
+  std::unique_ptr<ntp::ClientTable> clients;
+  if (options.client_records != 0)
+    clients = std::make_unique<ntp::ClientTable>(options.client_records, options.secret);
+  const std::uint64_t number = states_.size() + 1;
+  const std::array<std::uint64_t, 2> seed{mix(options.secret[0] + number), mix(options.secret[1] ^ number)};
+  states_.push_back(std::make_unique<server::WorkerState>(port.name(), worker, seed, std::move(clients)));
+  state_view_.push_back(states_.back().get());
+  return states_.back().get();
+}
+
+Result<void> DataPlane::launch() {
+  for (auto& served : ports_)
+    if (auto done = served->port->start(); !done) return done;
+  for (unsigned number = 0; number < workers_.size(); ++number) {
+    const int code = rte_eal_remote_launch(run_worker, workers_[number].get(), Eal::worker_lcore(number));
+    if (code != 0) return fail(fmt::format("worker {} does not start: DPDK's lcore is busy", number));
+  }
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    const PortInfo& info = infos_[i];
+    log_.info("{}", os::fields("data plane port opened", "port", info.name, "driver", info.driver, "mac",
+                               format_mac(info.mac), "queues", info.queues, "workers", workers_.size(),
+                               "hugepages", hugepages() ? "yes" : "no"));
+  }
+  return {};
+}
+
+DataPlane::~DataPlane() {
+  for (auto& worker : workers_) worker->stop();
+  for (unsigned number = 0; number < workers_.size(); ++number) rte_eal_wait_lcore(Eal::worker_lcore(number));
+  workers_.clear();
+  ports_.clear();
+  eal_.reset();
+  pass_on_driver_log();
+}
+
+void DataPlane::tick() {
+  offsets_.update();
+  for (std::size_t i = 0; i < ports_.size(); ++i) look_at(*ports_[i], infos_[i]);
+  check_pulse();
+  pass_on_driver_log();
+}
+
+void DataPlane::look_at(ServedPort& served, PortInfo& info) {
+  const bool was_up = info.link_up;
+  info.link_up = served.port->link_up();
+  info.link_speed = served.port->link_speed();
+  info.statistics = served.port->statistics();
+  if (info.link_up != was_up)
+    log_.info("{}", os::fields("data plane link", "port", info.name, "state", info.link_up ? "up" : "down"));
+  if (info.link_up && !was_up) served.announcements_left = kAnnouncements;
+  if (info.link_up && served.announcements_left > 0) {
+    --served.announcements_left;
+    served.announce.store(true, std::memory_order_relaxed);
+  }
+  for (const server::WorkerState* state : state_view_)
+    if (state->port == info.name && state->stamps.get(server::Stamp::receive_kernel) != 0)
+      info.receive = ReceiveRung::xdp_program;
+}
+
+void DataPlane::check_pulse() {
+  const auto now = std::chrono::steady_clock::now();
+  bool healthy = true;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const std::uint64_t heartbeat = workers_[i]->heartbeat();
+    if (heartbeat != pulses_[i].heartbeat) pulses_[i] = {heartbeat, now};
+    if (now - pulses_[i].seen < kPulseTimeout) continue;
+    healthy = false;
+    log_.limited(os::LogLevel::error, fmt::format("worker {} silent", i), std::chrono::minutes{1},
+                 "worker {} has not run for {} s: is its CPU taken by something else?", i,
+                 std::chrono::duration_cast<std::chrono::seconds>(now - pulses_[i].seen).count());
+  }
+  healthy_ = healthy;
+}
+
+void DataPlane::pass_on_driver_log() {
+  for (const std::string& line : driver_log_.take()) log_.debug("dpdk: {}", line);
+}
+
+}  // namespace wiretime::dpdk

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// When a frame arrived: the time that the XDP program left in front of it, if that is there and credible.
+// ClockOffsets: control thread writes, workers read. claim_xdp_time: worker threads.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+
+#include "base/time.hpp"
+#include "ebpf/steer.h"
+
+namespace wiretime::dpdk {
+
+// CLOCK_REALTIME minus the two clocks that an XDP program can read. Stale for one tick after a clock step;
+// the check against the snapshot catches what that gets wrong.
+struct alignas(64) ClockOffsets {
+  std::atomic<std::int64_t> from_tai_ns{0};        // writer: control thread; readers: workers
+  std::atomic<std::int64_t> from_monotonic_ns{0};  // the same
+
+  void update() noexcept;  // control thread: reads the kernel's clocks
+};
+
+// How far a stamp may lie before `now`, the time of the burst: the frame waited in a queue for so long.
+inline constexpr NtpDuration kOldestStamp = NtpDuration::from(std::chrono::milliseconds{50});
+// And after it: nothing but the error between two ways to read one clock.
+inline constexpr NtpDuration kNewestStamp = NtpDuration::from(std::chrono::microseconds{100});
+
+// Takes the time out of the frame's headroom; a second call finds none. Never later than `now`, so that a
+// reply cannot seem to leave before its request came.
+[[nodiscard]] inline std::optional<NtpTimestamp> claim_xdp_time(rte_mbuf* frame, const ClockOffsets& offsets,
+                                                                NtpTimestamp now) noexcept {
+  steer_metadata metadata;
+  if (rte_pktmbuf_headroom(frame) < sizeof metadata) return std::nullopt;
+  std::byte* at = rte_pktmbuf_mtod(frame, std::byte*) - sizeof metadata;
+  std::memcpy(&metadata, at, sizeof metadata);
+  if (metadata.magic != STEER_MAGIC) return std::nullopt;
+  std::memset(at + offsetof(steer_metadata, magic), 0, sizeof metadata.magic);
+
+  std::int64_t offset = 0;
+  if (metadata.clock == STEER_CLOCK_TAI)
+    offset = offsets.from_tai_ns.load(std::memory_order_relaxed);
+  else if (metadata.clock == STEER_CLOCK_MONOTONIC)
+    offset = offsets.from_monotonic_ns.load(std::memory_order_relaxed);
+  else
+    return std::nullopt;  // the NIC's own clock: nobody maps it yet
+  const auto unix_ns = static_cast<std::int64_t>(metadata.time) + offset;
+  const NtpTimestamp time = NtpTimestamp::from(WallTime{Nanoseconds{unix_ns}});
+  const NtpDuration ahead = time - now;
+  if (ahead > kNewestStamp || ahead.units < -kOldestStamp.units) return std::nullopt;
+  return ahead.units > 0 ? now : time;
+}
+
+}  // namespace wiretime::dpdk

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dpdk/worker.hpp"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "os/tsc.hpp"
+
+namespace wiretime::dpdk {
+
+namespace {
+
+constexpr unsigned kWalksPerHousekeeping = 256;
+
+// Naps: none for the first walks, so that a burst's stragglers meet a waking worker; then they double.
+constexpr unsigned kWalksBeforeNap = 64;
+constexpr long kShortestNapNs = 5'000;
+constexpr long kLongestNapNs = 100'000;
+
+constexpr std::uint32_t kNeighborAnswersPerSecond = 1000;
+constexpr std::uint32_t kNeighborBurst = 200;
+
+void nap(unsigned turn) noexcept {
+  const long length = turn < 5 ? std::min(kShortestNapNs << turn, kLongestNapNs) : kLongestNapNs;
+  const timespec time{0, length};
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
+}
+
+// Everything behind the frame's first byte that is ours to write.
+std::span<std::byte> writable(rte_mbuf* m) noexcept {
+  return {rte_pktmbuf_mtod(m, std::byte*), std::size_t{rte_pktmbuf_data_len(m)} + rte_pktmbuf_tailroom(m)};
+}
+
+void set_length(rte_mbuf* m, std::uint32_t length) noexcept {
+  m->data_len = static_cast<std::uint16_t>(length);
+  m->pkt_len = length;
+}
+
+bool on_vlan(const server::Frame& frame, std::uint16_t vlan) noexcept {
+  return frame.length >= net::ethernet::kHeaderSize + net::ethernet::kTagSize &&
+         load_be16(frame.data + net::ethernet::kEtherType) == net::ethernet::kTypeVlan &&
+         (load_be16(frame.data + net::ethernet::kHeaderSize) & net::ethernet::kVlanIdMask) == vlan;
+}
+
+}  // namespace
+
+void Worker::add_queue(const PortQueue& queue) {
+  queues_.push_back(
+      {queue, net::RateLimiter{rte_get_tsc_hz(), kNeighborAnswersPerSecond, kNeighborBurst, os::read_tsc()}});
+}
+
+void Worker::run() noexcept {
+  prctl(PR_SET_TIMERSLACK, 1UL);  // naps as short as asked for
+  keep_house();
+  for (unsigned walks = 1; !stop_.load(std::memory_order_relaxed); ++walks) {
+    const bool napped = rest(walk());
+    if (napped || walks % kWalksPerHousekeeping == 0) keep_house();
+  }
+  channels_.tables.offline(number_);
+}
+
+void Worker::keep_house() noexcept {
+  tables_ = channels_.tables.refresh(number_);
+  heartbeat_.store(heartbeat_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  for (Queue& q : queues_)
+    if (q.announce != nullptr && q.announce->load(std::memory_order_relaxed)) announce(q);
+}
+
+bool Worker::rest(unsigned received) noexcept {
+  if (received != 0) {
+    empty_walks_ = 0;
+    return false;
+  }
+  if (idle_ == server::WorkerIdle::nap && ++empty_walks_ > kWalksBeforeNap) {
+    nap(empty_walks_ - kWalksBeforeNap);
+    return true;
+  }
+  rte_pause();
+  return false;
+}
+
+unsigned Worker::walk() noexcept {
+  unsigned received = 0;
+  for (Queue& q : queues_) received += serve(q);
+  return received;
+}
+
+unsigned Worker::serve(Queue& q) noexcept {
+  std::array<rte_mbuf*, server::kBurstSize> received;
+  const unsigned n = rte_eth_rx_burst(q.port, q.queue, received.data(), server::kBurstSize);
+  if (n == 0) return 0;
+  const Ticks arrival = os::read_tsc();
+  (void)channels_.time.try_load(snapshot_);  // contended: the last one is good enough
+
+  unsigned count = take_in(q, {received.data(), n}, snapshot_.time_at(arrival));
+  const server::AddressSet& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
+  server::answer({frames_.data(), count}, snapshot_, *tables_, ours, *q.state);
+  count = sort_out(q, count, arrival);
+  server::finish({frames_.data(), count}, snapshot_.time_at(os::read_tsc()), snapshot_, *q.state);
+  send(q, count);
+  return n;
+}
+
+// Mbufs become frames with a receive time; those that cannot be frames end here.
+unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, NtpTimestamp now) noexcept {
+  unsigned count = 0;
+  for (rte_mbuf* m : received) {
+    server::Frame& frame = frames_[count];
+    frame.data = rte_pktmbuf_mtod(m, std::byte*);
+    frame.length = m->pkt_len;
+    const auto vlan = q.owned != nullptr ? q.owned->neighbor.vlan : std::nullopt;
+    if (m->nb_segs != 1 || (vlan && !on_vlan(frame, *vlan))) {
+      q.state->verdicts.add(m->nb_segs != 1 ? Verdict::frame_multi_segment : Verdict::not_our_address);
+      rte_pktmbuf_free(m);
+      continue;
+    }
+    const auto xdp_time = q.xdp_metadata ? claim_xdp_time(m, offsets_, now) : std::nullopt;
+    frame.receive = xdp_time.value_or(now);
+    stamped_by_xdp_[count] = xdp_time.has_value();
+    mbufs_[count++] = m;
+  }
+  return count;
+}
+
+// Keeps the frames that hold replies, together at the front; the others end here.
+unsigned Worker::sort_out(Queue& q, unsigned count, Ticks now) noexcept {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    server::Frame& frame = frames_[i];
+    if (q.owned != nullptr && disposition(frame.verdict) == Disposition::pass_on) {
+      // Only answers count against the limit: a flood of other people's ARP must not silence ours.
+      std::uint32_t length = frame.length;
+      frame.verdict = net::answer_neighbor(writable(mbufs_[i]), length, q.owned->neighbor);
+      if (disposition(frame.verdict) == Disposition::reply && !q.neighbor_limit.allow(now))
+        frame.verdict = Verdict::neighbor_rate_limited;
+      frame.length = length;
+    }
+    if (disposition(frame.verdict) != Disposition::reply) {
+      q.state->verdicts.add(frame.verdict);
+      rte_pktmbuf_free(mbufs_[i]);
+      continue;
+    }
+    set_length(mbufs_[i], frame.length);
+    if (kept != i) {
+      frames_[kept] = frame;
+      mbufs_[kept] = mbufs_[i];
+      stamped_by_xdp_[kept] = stamped_by_xdp_[i];
+    }
+    ++kept;
+  }
+  return kept;
+}
+
+void Worker::send(Queue& q, unsigned count) noexcept {
+  if (count == 0) return;
+  const unsigned sent = rte_eth_tx_burst(q.port, q.queue, mbufs_.data(), static_cast<std::uint16_t>(count));
+  for (unsigned i = 0; i < sent; ++i) {
+    q.state->verdicts.add(frames_[i].verdict);
+    if (!is_ntp_answer(frames_[i].verdict)) continue;
+    q.state->stamps.add(stamped_by_xdp_[i] ? server::Stamp::receive_kernel : server::Stamp::receive_daemon);
+    q.state->stamps.add(server::Stamp::transmit_daemon);
+  }
+  for (unsigned i = sent; i < count; ++i) {
+    q.state->verdicts.add(Verdict::transmit_failed);
+    rte_pktmbuf_free(mbufs_[i]);
+  }
+}
+
+// Tells the wire where our addresses live. At start and when a link comes up; not on the hot path.
+void Worker::announce(Queue& q) noexcept {
+  q.announce->store(false, std::memory_order_relaxed);
+  const auto say = [&](const IpAddress& address) {
+    rte_mbuf* m = rte_pktmbuf_alloc(q.pool);
+    if (m == nullptr) return;
+    const std::uint32_t length =
+        address.family == Family::ipv4
+            ? net::build_gratuitous_arp(writable(m), q.owned->neighbor, address)
+            : net::build_unsolicited_advertisement(writable(m), q.owned->neighbor, address);
+    set_length(m, length);
+    if (length == 0 || rte_eth_tx_burst(q.port, q.queue, &m, 1) != 1) rte_pktmbuf_free(m);
+  };
+  for (const IpAddress& address : q.owned->serving.addresses()) say(address);
+}
+
+}  // namespace wiretime::dpdk

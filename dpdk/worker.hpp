@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One worker lcore: polls its queues, answers what came, keeps house now and then, and does nothing else. No
+// allocation, lock, log or system call but the nap. run() is the worker thread's; the rest the control
+// thread's.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "clock/snapshot.hpp"
+#include "dpdk/receive_time.hpp"
+#include "net/neighbor.hpp"
+#include "net/rate_limiter.hpp"
+#include "server/burst.hpp"
+#include "server/dataplane_config.hpp"
+#include "server/tables.hpp"
+#include "server/worker_state.hpp"
+
+struct rte_mbuf;
+
+namespace wiretime::dpdk {
+
+// What all queues of a port that the kernel does not own share. Constant once workers run.
+struct OwnedPort {
+  net::OwnAddresses neighbor;  // who we are in ARP and ND
+  server::AddressSet serving;  // where we answer NTP: the same addresses
+};
+
+// One receive and transmit queue pair; belongs to one worker.
+struct PortQueue {
+  std::uint16_t port = 0;  // DPDK's number
+  std::uint16_t queue = 0;
+  rte_mempool* pool = nullptr;
+  server::WorkerState* state = nullptr;
+  const OwnedPort* owned = nullptr;       // null: the kernel owns the port, its addresses are in Tables
+  bool xdp_metadata = false;              // frames carry the XDP program's receive time
+  std::atomic<bool>* announce = nullptr;  // writers: control thread sets, worker clears; null: never
+};
+
+class Worker {
+ public:
+  // `number` is the RCU reader number too. `channels` and `offsets` outlive the worker.
+  Worker(unsigned number, server::WorkerIdle idle, server::Channels& channels, const ClockOffsets& offsets)
+      : number_(number), idle_(idle), channels_(channels), offsets_(offsets) {}
+
+  void add_queue(const PortQueue& queue);  // before run
+  [[nodiscard]] std::size_t queues() const { return queues_.size(); }
+
+  // Returns after stop().
+  void run() noexcept;
+  void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
+
+  // Changes as long as the worker is alive.
+  [[nodiscard]] std::uint64_t heartbeat() const noexcept {
+    return heartbeat_.load(std::memory_order_relaxed);
+  }
+
+  // Part of run, apart for tests: one walk over all queues; the number of frames received.
+  unsigned walk() noexcept;
+  // Looks at what the control thread has decided; RCU quiescent.
+  void keep_house() noexcept;
+
+ private:
+  struct Queue : PortQueue {
+    net::RateLimiter neighbor_limit;
+  };
+
+  unsigned serve(Queue& q) noexcept;
+  [[nodiscard]] unsigned take_in(Queue& q, std::span<rte_mbuf*> received, NtpTimestamp now) noexcept;
+  [[nodiscard]] unsigned sort_out(Queue& q, unsigned count, Ticks now) noexcept;
+  void send(Queue& q, unsigned count) noexcept;
+  void announce(Queue& q) noexcept;
+  [[nodiscard]] bool rest(unsigned received) noexcept;
+
+  const unsigned number_;
+  const server::WorkerIdle idle_;
+  server::Channels& channels_;
+  const ClockOffsets& offsets_;
+  std::vector<Queue> queues_;
+  const server::Tables* tables_ = nullptr;
+  clock::TimeSnapshot snapshot_;
+  unsigned empty_walks_ = 0;
+
+  // The burst in hand: frames_[i] lies in mbufs_[i].
+  std::array<server::Frame, server::kBurstSize> frames_{};
+  std::array<rte_mbuf*, server::kBurstSize> mbufs_{};
+  std::array<bool, server::kBurstSize> stamped_by_xdp_{};
+
+  alignas(64) std::atomic<std::uint64_t> heartbeat_{0};  // writer: the worker; reader: control thread
+  alignas(64) std::atomic<bool> stop_{false};            // writer: control thread; reader: the worker
+};
+
+}  // namespace wiretime::dpdk
