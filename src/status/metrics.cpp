@@ -18,7 +18,9 @@ constexpr auto kGauge = MetricType::gauge;
 constexpr auto kCounter = MetricType::counter;
 
 double unix_seconds(WallTime t) {
-  return std::chrono::duration<double>(t.time_since_epoch()).count();
+  const auto whole = std::chrono::floor<std::chrono::seconds>(t);
+  return static_cast<double>(whole.time_since_epoch().count()) +
+         static_cast<double>((t - whole).count()) / 1e9;
 }
 
 // Four letters for a reference clock's or stratum 0 source's refid, else hexadecimal.
