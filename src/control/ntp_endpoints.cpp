@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/ntp_endpoints.hpp"
+
+#include <algorithm>
+
+#include "ntp/packet.hpp"
+#include "os/kernel_clock.hpp"
+#include "server/handler.hpp"
+
+namespace wiretime::control {
+
+namespace {
+
+constexpr std::uint32_t kBroadcastV4 = 0xFFFF'FFFFU;
+
+}  // namespace
+
+std::optional<Verdict> refuse_by_address(const os::Datagram& datagram, std::uint16_t our_port) noexcept {
+  const IpAddress& source = datagram.peer.address;
+  if (datagram.peer.port == 0 || source.is_unspecified()) return Verdict::source_invalid;
+  if (source.is_multicast() || (source.family == Family::ipv4 && source.v4_host_order() == kBroadcastV4))
+    return Verdict::source_multicast;
+  // A host may ask itself, but not from the very socket that answers.
+  if (source == datagram.local && datagram.peer.port == our_port) return Verdict::source_own_address;
+  const bool destination_known = datagram.destination.family != Family::unspecified;
+  if (destination_known && (datagram.destination.is_multicast() || datagram.destination != datagram.local))
+    return Verdict::link_broadcast;
+  return std::nullopt;
+}
+
+NtpEndpoints::NtpEndpoints(os::EventLoop& loop, const RcuPointer<server::Tables>& tables,
+                           server::WorkerState& state, SnapshotSource snapshot, NtpEndpointSettings settings)
+    : loop_{loop},
+      tables_{tables},
+      state_{state},
+      snapshot_{std::move(snapshot)},
+      settings_{std::move(settings)} {}
+
+NtpEndpoints::~NtpEndpoints() {
+  for (const auto* l : {&v4_, &v6_})
+    if (*l) loop_.unwatch((*l)->watch);
+}
+
+os::SocketResult<void> NtpEndpoints::open(Family family) {
+  if (settings_.port == 0 || is_open(family)) return {};
+  const bool v6 = family == Family::ipv6;
+  const auto& wanted = v6 ? settings_.address_v6 : settings_.address_v4;
+  os::Endpoint bind_to;
+  bind_to.address = wanted ? *wanted : *IpAddress::parse(v6 ? "::" : "0.0.0.0");
+  bind_to.port = settings_.port;
+  os::UdpOptions options;
+  options.bind_device = settings_.device;
+  options.free_bind = wanted.has_value();  // chronyd starts before its address is there
+  options.dscp = settings_.dscp;
+  auto socket = os::UdpSocket::open(bind_to, options);
+  if (!socket) return tl::make_unexpected(socket.error());
+  auto& slot = v6 ? v6_ : v4_;
+  const auto watch = loop_.watch(socket->fd(), os::kReadable, [this, family](os::Ready) { receive(family); });
+  slot.emplace(Listener{std::move(*socket), watch});
+  return {};
+}
+
+bool NtpEndpoints::is_open(Family family) const {
+  return listener(family).has_value();
+}
+
+std::vector<os::Endpoint> NtpEndpoints::listening() const {
+  std::vector<os::Endpoint> endpoints;
+  for (const auto* l : {&v4_, &v6_})
+    if (*l) endpoints.push_back((*l)->socket.local());
+  return endpoints;
+}
+
+void NtpEndpoints::receive(Family family) {
+  os::UdpSocket& socket = (family == Family::ipv6 ? v6_ : v4_)->socket;
+  auto datagrams = socket.receive_batch(batch_);
+  if (!datagrams) return;  // the next round tries again; level triggered
+  const clock::TimeSnapshot snapshot = snapshot_();
+  for (os::Datagram& datagram : *datagrams) state_.verdicts.add(answer(socket, datagram, snapshot));
+}
+
+Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
+                             const clock::TimeSnapshot& snapshot) {
+  if (std::find(data_plane_interfaces_.begin(), data_plane_interfaces_.end(), datagram.interface_index) !=
+      data_plane_interfaces_.end())
+    return Verdict::other_dataplane;
+  if (datagram.truncated) return Verdict::ntp_too_long;
+  if (const auto refused = refuse_by_address(datagram, settings_.port)) return *refused;
+
+  const server::Message message{datagram.peer.address, datagram.peer.port, datagram.payload,
+                                NtpTimestamp::from(datagram.received ? *datagram.received : os::wall_now())};
+  const Verdict verdict = server::handle(message, snapshot, tables_.control_view(), state_);
+  if (!is_ntp_answer(verdict)) return verdict;
+
+  const auto reply = datagram.payload.first(ntp::kHeaderLength);
+  server::finish_reply(reply.data(), NtpTimestamp::from(os::wall_now()), snapshot, state_);
+  if (socket.send(reply, datagram.peer, datagram.local, datagram.interface_index) !=
+      os::UdpSocket::SendResult::sent)
+    return Verdict::transmit_failed;
+  state_.stamps.add(datagram.received ? server::Stamp::receive_kernel : server::Stamp::receive_daemon);
+  state_.stamps.add(server::Stamp::transmit_daemon);
+  return verdict;
+}
+
+}  // namespace wiretime::control

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/policy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace wiretime::control {
+
+Result<ntp::AccessRules> access_rules(const std::vector<AccessRule>& rules, const Resolve& resolve) {
+  ntp::AccessRules out;
+  for (const AccessRule& rule : rules) {
+    if (rule.prefix) {
+      out.set(*rule.prefix, rule.allow, rule.all);
+    } else if (rule.name.empty()) {
+      out.set_everywhere(rule.allow, rule.all);
+    } else {
+      const auto addresses = resolve(rule.name);
+      if (!addresses)
+        return fail(fmt::format("cannot apply '{} {}': {}", rule.allow ? "allow" : "deny", rule.name,
+                                addresses.error().message));
+      for (const IpAddress& a : *addresses) out.set(*IpPrefix::of(a, a.bit_length()), rule.allow, rule.all);
+    }
+  }
+  return out;
+}
+
+bool has_sources(const Settings& s) {
+  return !s.sources.empty() || !s.directory_sources.empty() || !s.refclocks.empty() ||
+         !s.init_step_slew.hosts.empty();
+}
+
+std::chrono::seconds default_orphan_wait(const Settings& settings) {
+  return std::chrono::seconds{has_sources(settings) ? 300 : 0};
+}
+
+clock::LocalConfig local_config(const Settings& settings) {
+  const LocalReference& from = settings.local;
+  clock::LocalConfig local;
+  local.enabled = from.enabled;
+  local.stratum = static_cast<std::uint8_t>(from.stratum);
+  local.orphan = from.orphan;
+  local.distance = from.distance;
+  local.activate = from.activate;
+  local.wait_synced = from.waitsynced;
+  if (from.waitunsynced_given)
+    local.wait_unsynced = from.waitunsynced;
+  else if (from.orphan)
+    local.wait_unsynced = default_orphan_wait(settings);
+  return local;
+}
+
+std::size_t client_records_per_table(const Settings& settings) {
+  constexpr std::size_t kRecordSize = 64;
+  if (settings.no_client_log) return 0;
+  const std::size_t workers = std::max<std::size_t>(settings.worker_cpus.size(), 1);
+  std::size_t tables = 1;  // the kernel sockets'; a worker has one for each port
+  for (const auto& port : settings.dataplanes) tables += std::min<std::size_t>(port.queues, workers);
+  return std::max<std::size_t>(static_cast<std::size_t>(settings.client_log_limit) / kRecordSize / tables, 1);
+}
+
+status::OpenCommands open_commands(const Settings& settings) {
+  if (!settings.open_commands) return status::OpenCommands::stable();
+  status::OpenCommands open;
+  for (const std::string& command : *settings.open_commands)
+    open.add(command);  // names were checked when parsed
+  return open;
+}
+
+}  // namespace wiretime::control

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From configuration text's values to what the service works with: access rules with names resolved, the
+// `local` reference with its effective waits, the open commands. Start-up, control thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <vector>
+
+#include "base/result.hpp"
+#include "clock/served_reference.hpp"
+#include "control/config.hpp"
+#include "ntp/access_list.hpp"
+#include "status/cmdmon.hpp"
+
+namespace wiretime::control {
+
+using Resolve = std::function<Result<std::vector<IpAddress>>(const std::string& name)>;
+
+// A name that has no address is an error: leaving a `deny` out would open what was meant to be closed.
+[[nodiscard]] Result<ntp::AccessRules> access_rules(const std::vector<AccessRule>& rules,
+                                                    const Resolve& resolve);
+
+[[nodiscard]] bool has_sources(const Settings& settings);
+// How long an orphan waits for its sources after start when nobody said: a restart must not serve an unset
+// clock, and an isolated network has nothing to wait for.
+[[nodiscard]] std::chrono::seconds default_orphan_wait(const Settings& settings);
+[[nodiscard]] clock::LocalConfig local_config(const Settings& settings);
+
+// Records that each client log may hold, so that all workers' and the kernel sockets' together stay within
+// clientloglimit; 0 with noclientlog.
+[[nodiscard]] std::size_t client_records_per_table(const Settings& settings);
+
+[[nodiscard]] status::OpenCommands open_commands(const Settings& settings);
+
+}  // namespace wiretime::control

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/status_report.hpp"
+
+#include "control/client_listing.hpp"
+#include "control/version.hpp"
+
+namespace wiretime::control {
+
+namespace {
+
+// Requests that reached the NTP server and were let in, as chronyd counts them: refused ones are not among
+// them.
+constexpr std::array kNtpHits{Verdict::answered, Verdict::answered_symmetric, Verdict::answered_version1,
+                              Verdict::ntp_authentication_unsupported, Verdict::transmit_failed};
+
+std::uint64_t stamp(const Counters<server::Stamp>::Values& sums, server::Stamp which) {
+  return sums[static_cast<std::size_t>(which)];
+}
+
+}  // namespace
+
+status::ServiceReport StatusReport::service() const {
+  status::ServiceReport report;
+  report.version = version();
+  report.started = state_.started;
+  if (state_.time.tick_map().ready()) {
+    const Seconds bound = state_.time.error_bound();
+    report.error_bound = bound.count();
+  }
+  return report;
+}
+
+status::Tracking StatusReport::tracking() const {
+  const clock::Reference& reference = state_.time.served().reference;
+  status::Tracking t;
+  t.reference_id = reference.refid;
+  t.stratum = reference.stratum;
+  t.leap = static_cast<std::uint8_t>(reference.leap);
+  if (reference.reference_time.value != 0) t.reference_time = reference.reference_time.near(os::wall_now());
+  t.root_delay = reference.root_delay.seconds();
+  t.root_dispersion = reference.root_dispersion.seconds();
+  return t;
+}
+
+status::ServerStats StatusReport::server_stats() const {
+  Counters<Verdict>::Values verdicts{};
+  Counters<server::Stamp>::Values stamps{};
+  status::ServerStats stats;
+  for (const server::WorkerState* state : state_.states()) {
+    state->verdicts.add_to(verdicts);
+    state->stamps.add_to(stamps);
+    if (state->clients) stats.log_drops += state->clients->evicted();
+  }
+  for (const Verdict v : kNtpHits) stats.ntp_hits += verdicts[static_cast<std::size_t>(v)];
+  stats.command_hits = state_.command_counts.hits;
+  stats.command_drops = state_.command_counts.drops;
+  stats.daemon_receive_timestamps = stamp(stamps, server::Stamp::receive_daemon);
+  stats.daemon_transmit_timestamps = stamp(stamps, server::Stamp::transmit_daemon);
+  stats.kernel_receive_timestamps = stamp(stamps, server::Stamp::receive_kernel);
+  stats.kernel_transmit_timestamps = stamp(stamps, server::Stamp::transmit_kernel);
+  stats.hardware_receive_timestamps = stamp(stamps, server::Stamp::receive_hardware);
+  stats.hardware_transmit_timestamps = stamp(stamps, server::Stamp::transmit_hardware);
+  return stats;
+}
+
+std::vector<ntp::ClientTable*> StatusReport::client_tables() const {
+  std::vector<ntp::ClientTable*> tables;
+  for (const server::WorkerState* state : state_.states())
+    if (state->clients) tables.push_back(state->clients.get());
+  return tables;
+}
+
+std::optional<status::ClientPage> StatusReport::clients(std::uint32_t first_index, std::uint32_t max_records,
+                                                        std::uint32_t min_hits, bool reset) {
+  const auto tables = client_tables();
+  if (tables.empty()) return std::nullopt;
+  return client_page(tables, first_index, max_records, min_hits, reset, uptime_sixteenths(state_.uptime()));
+}
+
+status::ClientLogUse StatusReport::client_log() const {
+  return client_log_use(client_tables());
+}
+
+bool StatusReport::ntp_access(const IpAddress& client) const {
+  return client.family != Family::unspecified && state_.ntp_access.allows(client);
+}
+
+bool StatusReport::command_access(const IpAddress& client) const {
+  return client.family != Family::unspecified && state_.command_access.allows(client);
+}
+
+std::vector<status::WorkerReport> StatusReport::workers() const {
+  std::vector<status::WorkerReport> reports;
+  for (const server::WorkerState* state : state_.states()) {
+    status::WorkerReport report{state->port, state->worker, {}};
+    state->verdicts.add_to(report.verdicts);
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+std::vector<status::PortReport> StatusReport::ports() const {
+  std::vector<status::PortReport> reports{{"kernel", "kernel", "receive: kernel, transmit: daemon"}};
+  if (state_.data_plane != nullptr) {
+    auto more = state_.data_plane->ports();
+    reports.insert(reports.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  }
+  return reports;
+}
+
+}  // namespace wiretime::control

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// status::Report over the daemon's state: what chronyc and the metrics page read. Control thread.
+#pragma once
+
+#include "control/service_state.hpp"
+#include "status/report.hpp"
+
+namespace wiretime::control {
+
+class StatusReport final : public status::Report {
+ public:
+  explicit StatusReport(const ServiceState& state) : state_{state} {}
+
+  [[nodiscard]] status::ServiceReport service() const override;
+  [[nodiscard]] status::Tracking tracking() const override;
+  [[nodiscard]] status::ServerStats server_stats() const override;
+  [[nodiscard]] std::optional<status::ClientPage> clients(std::uint32_t first_index,
+                                                          std::uint32_t max_records, std::uint32_t min_hits,
+                                                          bool reset) override;
+  [[nodiscard]] status::ClientLogUse client_log() const override;
+  [[nodiscard]] bool ntp_access(const IpAddress& client) const override;
+  [[nodiscard]] bool command_access(const IpAddress& client) const override;
+  [[nodiscard]] std::vector<status::WorkerReport> workers() const override;
+  [[nodiscard]] std::vector<status::PortReport> ports() const override;
+
+ private:
+  [[nodiscard]] std::vector<ntp::ClientTable*> client_tables() const;
+
+  const ServiceState& state_;
+};
+
+}  // namespace wiretime::control
