@@ -129,8 +129,9 @@ class RawPort:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
             self.socket.bind((interface, ETH_P_ALL))
 
-    def send(self, frame):
-        self.socket.send(frame.ljust(60, b"\0"))
+    def send(self, frame, pad=True):
+        """`pad`: to Ethernet's minimum, as a real card would."""
+        self.socket.send(frame.ljust(60, b"\0") if pad else frame)
 
     def receive(self, timeout):
         """The next frame as it was on the wire, and whether we sent it; None when `timeout` seconds pass."""

@@ -114,6 +114,11 @@ class Process:
             self.wait(5)
         return status
 
+    def release(self):
+        if self._popen.stdin:
+            with contextlib.suppress(BrokenPipeError):
+                self._popen.stdin.close()
+
     def wait_for(self, text, timeout=10):
         """True as soon as the output contains `text`; False when it ends or time is up."""
         deadline = time.monotonic() + timeout
@@ -169,12 +174,13 @@ class Host:
             raise LabError(str(result))
         return result.text
 
-    def spawn(self, argv, env=None, name=None):
+    def spawn(self, argv, env=None, name=None, open_stdin=False):
+        """`open_stdin`: for programs that read commands and end with their input."""
         self._serial += 1
         log = self.lab.dir / f"{self.name}-{self._serial}-{name or pathlib.Path(str(argv[0])).name}.log"
         with open(log, "wb") as out:
-            popen = subprocess.Popen(self.command(argv), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                                     env=self.environment(env), cwd=self.lab.dir)
+            popen = subprocess.Popen(self.command(argv), stdin=subprocess.PIPE if open_stdin else subprocess.DEVNULL,
+                                     stdout=out, stderr=subprocess.STDOUT, env=self.environment(env), cwd=self.lab.dir)
         process = Process(self, argv, popen, log)
         self.lab.processes.append(process)
         return process
@@ -250,6 +256,7 @@ class Lab:
             host.close()
         for process in self.processes:
             process.wait(5)
+            process.release()
         if "WIRETIME_E2E_KEEP" in os.environ:
             print(f"# logs kept in {self.dir}", file=sys.stderr)
         else:

@@ -48,7 +48,7 @@ class TapResult(unittest.TestResult):
     def addSubTest(self, test, subtest, error):
         super().addSubTest(test, subtest, error)
         if error is not None:
-            self.report(False, subtest, detail="".join(traceback.format_exception(*error)))
+            self.report(False, test, f" {subtest._subDescription()}", "".join(traceback.format_exception(*error)))
 
 
 def main():

@@ -8,7 +8,6 @@ tested, which proves the tests themselves.
 import os
 import pathlib
 import socket
-import struct
 import subprocess
 import time
 import urllib.request
@@ -196,16 +195,11 @@ class World:
 
 
 def testpmd(host, *vdevs, prefix, extra=()):
-    """testpmd moving frames between two devices until it is stopped. It reads stdin and ends with it: hence the pipe."""
+    """testpmd moving frames between two devices until it is stopped."""
     words = [peers.program("usr/bin/dpdk-testpmd"), "--no-huge", "-m", "192", "--no-pci", "--no-telemetry", "-l", "0,1",
              "--file-prefix", f"{prefix}{os.getpid()}", *[f"--vdev={vdev}" for vdev in vdevs],
              "--", "--forward-mode=io", "--auto-start", "--total-num-mbufs=16384", "--no-flush-rx", *extra]
-    quoted = " ".join(f"'{word}'" for word in words)
-    return host.spawn(["sh", "-c", f"sleep 1000000 | {quoted}"], peers.environment(), name=prefix)
-
-
-def ntp_now():
-    return struct.pack("!Q", int((time.time() + frames.NTP_EPOCH) * 2 ** 32) & (2 ** 64 - 1))
+    return host.spawn(words, peers.environment(), prefix, open_stdin=True)
 
 
 def scratch(world, name):

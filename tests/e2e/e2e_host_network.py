@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The host's own networking on a served interface: ping and TCP work before, while and after the daemon serves it."""
+import hashlib
+import random
+import re
+import socket
+import threading
+import unittest
+
+import tap
+import world
+
+TRANSFER = 16 << 20
+
+
+def transfer(sender, receiver, address):
+    """Sends 16 MiB over TCP to `address` on the receiver's host; True when the SHA-256 at both ends agrees."""
+    data = random.Random(5905).randbytes(TRANSFER)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with receiver.network():
+        listener = socket.create_server((address, 0), family=family)
+    listener.settimeout(20)
+    received = hashlib.sha256()
+
+    def collect():
+        connection, _ = listener.accept()
+        connection.settimeout(20)
+        with connection:
+            while chunk := connection.recv(1 << 16):
+                received.update(chunk)
+    thread = threading.Thread(target=collect)
+    thread.start()
+    with sender.network():
+        connection = socket.create_connection((address, listener.getsockname()[1]), timeout=20)
+    with connection:
+        connection.sendall(data)
+    thread.join(30)
+    listener.close()
+    return received.hexdigest() == hashlib.sha256(data).hexdigest()
+
+
+class HostNetwork:
+    transport = None
+
+    @classmethod
+    def setUpClass(cls):
+        reason = world.why_not(cls.transport)
+        if reason:
+            raise unittest.SkipTest(reason)
+
+    def setUp(self):
+        self.world = world.World(self.transport, start=False)
+        self.addCleanup(self.world.close)
+
+    def lost(self, ping):
+        found = re.search(r"(\d+) packets transmitted, (\d+) received", ping.log)
+        self.assertIsNotNone(found, ping.log)
+        return int(found[1]) - int(found[2])
+
+    def test_ping_throughout(self):
+        """ping over IPv4 and IPv6 goes on while the daemon starts, serves and stops"""
+        pings = [self.world.client.spawn(["ping", "-i", "0.02", "-W", "1", "-w", "30", "-q", address])
+                 for address in world.FAMILIES.values()]
+        self.world.start()
+        for _ in range(50):
+            self.assertIsNotNone(self.world.ask(world.V4))
+            self.assertIsNotNone(self.world.ask(world.V6))
+        self.assertEqual(self.world.daemon.stop(), 0, self.world.daemon.log)
+        for ping in pings:
+            ping.signal(2)
+            ping.wait(5)
+            self.assertLessEqual(self.lost(ping), 3, ping.log)  # attaching XDP to a veth restarts its queues
+
+    def test_tcp_while_serving(self):
+        """TCP transfers arrive whole in both directions while requests are answered"""
+        self.world.start()
+        stop, failures, answered = threading.Event(), [], [0]
+
+        def ask_on():
+            while not stop.is_set():
+                for server in world.FAMILIES.values():
+                    if self.world.ask(server):
+                        answered[0] += 1
+                    else:
+                        failures.append(server)
+        asking = threading.Thread(target=ask_on)
+        asking.start()
+        try:
+            for sender, receiver, address in ((self.world.client, self.world.server, world.V4),
+                                              (self.world.server, self.world.client, world.CLIENT_V4),
+                                              (self.world.client, self.world.server, world.V6),
+                                              (self.world.server, self.world.client, world.CLIENT_V6)):
+                self.assertTrue(transfer(sender, receiver, address), f"to {address}: not what was sent")
+        finally:
+            stop.set()
+            asking.join()
+        self.assertGreater(answered[0], 10)
+        self.assertLessEqual(len(failures), answered[0] // 100, f"{len(failures)} of {answered[0]} requests unanswered")
+
+    def test_other_udp(self):
+        """UDP to other ports still reaches the host's own programs"""
+        self.world.start()
+        for address, family in ((world.V4, socket.AF_INET), (world.V6, socket.AF_INET6)):
+            with self.world.server.network():
+                listener = socket.socket(family, socket.SOCK_DGRAM)
+            with listener:
+                listener.bind((address, 5353))
+                listener.settimeout(3)
+                with self.world.client.network(), socket.socket(family, socket.SOCK_DGRAM) as sender:
+                    sender.sendto(b"not for the time server", (address, 5353))
+                self.assertEqual(listener.recv(100), b"not for the time server")
+
+    def test_neighbours(self):
+        """a client whose neighbour table was flushed finds the server again"""
+        self.world.start()
+        self.world.client.must(["ip", "neighbor", "flush", "dev", "cli0"])
+        for server in world.FAMILIES.values():
+            self.assertIsNotNone(self.world.ask(server, timeout=3))
+
+
+class AfXdp(HostNetwork, unittest.TestCase):
+    transport = "af_xdp"
+
+
+class AfPacket(HostNetwork, unittest.TestCase):
+    transport = "af_packet"
+
+
+class KernelSockets(HostNetwork, unittest.TestCase):
+    transport = "kernel"
+
+
+class Memif(unittest.TestCase):
+    """On a port the kernel does not own the worker itself answers ARP, ND and echo."""
+
+    def test_ping(self):
+        """ping over IPv4 and IPv6 is answered on a memif"""
+        reason = world.why_not("memif")
+        if reason:
+            self.skipTest(reason)
+        with world.World("memif") as made:
+            for address in world.FAMILIES.values():
+                output = made.client.run(["ping", "-i", "0.2", "-c", "5", "-W", "1", "-q", address])
+                self.assertIn("5 received", output.text, str(output))
+
+
+if __name__ == "__main__":
+    tap.main()

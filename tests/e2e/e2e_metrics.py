@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""A Prometheus scrape: well-formed text, the names operators already graph, and counters that move with the traffic."""
+import re
+import socket
+import unittest
+
+import tap
+import world
+
+SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\["\\n])*",?)*\})? '
+                    r"([+-]?(\d+\.?\d*([eE][+-]?\d+)?|Inf)|NaN)$")
+
+
+class Metrics:
+    transport = None
+
+    @classmethod
+    def setUpClass(cls):
+        reason = world.why_not(cls.transport)
+        if not reason and world.is_stock():
+            reason = "the daemon under test is chrony's own, which has no metrics"
+        if reason:
+            raise unittest.SkipTest(reason)
+        cls.world = world.World(cls.transport)
+        cls.addClassCleanup(cls.world.close)
+
+    def test_format(self):
+        """every line is a comment or a sample, every family has one TYPE before its samples, no series comes twice"""
+        typed, seen, last = {}, set(), None
+        for line in self.world.metrics_text().splitlines():
+            if line.startswith("# TYPE "):
+                name, kind = line.split()[2:4]
+                self.assertNotIn(name, typed)
+                self.assertIn(kind, ("counter", "gauge", "histogram", "summary", "untyped"))
+                typed[name] = kind
+                last = name
+            elif not line.startswith("#"):
+                match = SAMPLE.match(line)
+                self.assertIsNotNone(match, f"not a sample: {line}")
+                self.assertTrue(match[1] == last or re.sub(r"_(bucket|sum|count)$", "", match[1]) == last,
+                                f"{line} is outside its family {last}")
+                self.assertNotIn(line.rsplit(" ", 1)[0], seen)
+                seen.add(line.rsplit(" ", 1)[0])
+
+    def test_names(self):
+        """the widely used names are there with the right values"""
+        self.assertEqual(self.world.metric("chrony_up"), 1)
+        self.assertEqual(self.world.metric("chrony_tracking_stratum"), 10)
+        for name in ("chrony_tracking_root_delay_seconds", "chrony_tracking_root_dispersion_seconds",
+                     "chrony_tracking_last_offset_seconds", "chrony_serverstats_ntp_packets_received_total",
+                     "chrony_serverstats_ntp_packets_dropped_total", "chrony_serverstats_command_packets_received_total"):
+            self.assertIsNotNone(self.world.metric(name), name)
+
+    def test_counting(self):
+        """answered requests are counted once each, in our verdict and in chrony's name"""
+        names = (("wiretime_packets_total", {"verdict": "answered"}), ("chrony_serverstats_ntp_packets_received_total", {}))
+        before = [self.world.metric(name, **labels) for name, labels in names]
+        for _ in range(25):
+            self.assertIsNotNone(self.world.ask(world.V4))
+        after = [self.world.metric(name, **labels) for name, labels in names]
+        self.assertEqual([late - early for late, early in zip(after, before)], [25, 25])
+
+    def raw(self, request):
+        with self.world.server.network(), socket.create_connection(("127.0.0.1", 9123), timeout=5) as connection:
+            connection.sendall(request)
+            connection.settimeout(5)
+            received = b""
+            while chunk := connection.recv(65536):
+                received += chunk
+            return received
+
+    def test_http(self):
+        """only GET of /metrics is served; other requests get a proper error and no crash"""
+        self.assertTrue(self.raw(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 200"))
+        self.assertRegex(self.raw(b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), rb"^HTTP/1\.[01] 404")
+        self.assertRegex(self.raw(b"POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
+                         rb"^HTTP/1\.[01] 405")
+        self.assertRegex(self.raw(b"\x16\x03\x01 not http at all\r\n\r\n"), rb"^(HTTP/1\.[01] 400|$)")
+        self.assertEqual(self.world.metric("chrony_up"), 1)
+
+    def test_idle_connection(self):
+        """a connection that says nothing does not hold up others"""
+        with self.world.server.network():
+            silent = [socket.create_connection(("127.0.0.1", 9123), timeout=5) for _ in range(20)]
+        try:
+            self.assertEqual(self.world.metric("chrony_up"), 1)
+            self.assertIsNotNone(self.world.ask(world.V4))
+        finally:
+            for connection in silent:
+                connection.close()
+
+
+class KernelSockets(Metrics, unittest.TestCase):
+    transport = "kernel"
+
+
+class AfXdp(Metrics, unittest.TestCase):
+    transport = "af_xdp"
+
+
+if __name__ == "__main__":
+    tap.main()
