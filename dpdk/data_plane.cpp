@@ -7,6 +7,10 @@
 #include <algorithm>
 
 #include "dpdk/devargs.hpp"
+#include "dpdk/eal.hpp"
+#include "dpdk/port.hpp"
+#include "dpdk/receive_time.hpp"
+#include "dpdk/worker.hpp"
 
 namespace wiretime::dpdk {
 
@@ -81,20 +85,18 @@ std::string format_mac(const net::MacAddress& mac) {
 
 }  // namespace
 
-std::string_view name(ReceiveRung rung) {
-  switch (rung) {
-    case ReceiveRung::hardware:
-      return "hardware";
-    case ReceiveRung::xdp_program:
-      return "xdp";
-    case ReceiveRung::tsc_at_burst:
-      break;
-  }
-  return "tsc";
-}
+struct DataPlane::ServedPort {
+  std::unique_ptr<Port> port;
+  OwnedPort owned;
+  std::atomic<bool> announce{false};  // writers: control thread sets, worker clears
+  unsigned announcements_left = 0;
+};
 
-std::string_view name(TransmitRung) {
-  return "tsc";
+DataPlane::DataPlane(server::Channels& channels, os::Log& log)
+    : channels_(channels), log_(log), offsets_(std::make_unique<ClockOffsets>()) {}
+
+bool DataPlane::hugepages() const {
+  return eal_->hugepages();
 }
 
 Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& options,
@@ -104,7 +106,7 @@ Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& opti
   auto eal = Eal::start(eal_options(options), plane->driver_log_);
   if (!eal) return plane->pass_on_driver_log(), tl::make_unexpected(eal.error());
   plane->eal_ = std::move(*eal);
-  plane->offsets_.update();
+  plane->offsets_->update();
   if (auto done = plane->open_ports(options); !done)
     return plane->pass_on_driver_log(), tl::make_unexpected(done.error());
   plane->make_workers(options);
@@ -142,7 +144,7 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
 void DataPlane::make_workers(const DataPlaneOptions& options) {
   const auto now = std::chrono::steady_clock::now();
   for (unsigned number = 0; number < eal_->worker_count(); ++number)
-    workers_.push_back(std::make_unique<Worker>(number, options.idle, channels_, offsets_));
+    workers_.push_back(std::make_unique<Worker>(number, options.idle, channels_, *offsets_));
   pulses_.assign(workers_.size(), {0, now});
 
   // Queues go round over the workers from port to port: with as many queues a port as workers, queue n is
@@ -210,7 +212,7 @@ DataPlane::~DataPlane() {
 }
 
 void DataPlane::tick() {
-  offsets_.update();
+  offsets_->update();
   for (std::size_t i = 0; i < ports_.size(); ++i) look_at(*ports_[i], infos_[i]);
   check_pulse();
   pass_on_driver_log();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The DPDK data plane as a whole: EAL, ports and workers, from the configuration's plain values to running
-// threads and back. Control thread. One per process and life: DPDK cannot be started twice.
+// threads and back. The one header of dpdk/ that main includes; it shows no DPDK type. Control thread. One
+// per process and life: DPDK cannot be started twice.
 #pragma once
 
 #include <array>
@@ -14,16 +15,18 @@
 
 #include "base/result.hpp"
 #include "dpdk/driver_log.hpp"
-#include "dpdk/eal.hpp"
-#include "dpdk/port.hpp"
-#include "dpdk/receive_time.hpp"
-#include "dpdk/worker.hpp"
+#include "dpdk/port_info.hpp"
 #include "os/log.hpp"
 #include "server/dataplane_config.hpp"
 #include "server/tables.hpp"
 #include "server/worker_state.hpp"
 
 namespace wiretime::dpdk {
+
+class Eal;
+class Port;
+class Worker;
+struct ClockOffsets;
 
 struct DataPlaneOptions {
   std::vector<server::DataplaneConfig> ports;  // at least one
@@ -34,26 +37,6 @@ struct DataPlaneOptions {
   server::Hugepages hugepages = server::Hugepages::automatic;
   std::size_t client_records = 0;         // of each worker's client log on each port; 0: none
   std::array<std::uint64_t, 2> secret{};  // keys the client logs' hash and seeds the workers' randomness
-};
-
-// Best first; a port's receive rung is the best that its requests have lately been stamped with.
-enum class ReceiveRung : std::uint8_t { hardware, xdp_program, tsc_at_burst };
-enum class TransmitRung : std::uint8_t { tsc_at_burst };
-[[nodiscard]] std::string_view name(ReceiveRung rung);
-[[nodiscard]] std::string_view name(TransmitRung rung);
-
-// As of the last tick().
-struct PortInfo {
-  std::string name;    // as the configuration has it: "eth1", a PCI address, a memif path, "net_NAME,args"
-  std::string driver;  // "net_af_xdp"
-  server::DataplaneConfig::Kind kind{};
-  net::MacAddress mac{};
-  unsigned queues = 0;
-  bool link_up = false;
-  std::uint32_t link_speed = 0;  // Mbit/s, 0: unknown
-  ReceiveRung receive = ReceiveRung::tsc_at_burst;
-  TransmitRung transmit = TransmitRung::tsc_at_burst;
-  Port::Statistics statistics;
 };
 
 class DataPlane {
@@ -71,7 +54,7 @@ class DataPlane {
   [[nodiscard]] std::span<server::WorkerState* const> workers() const { return state_view_; }
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
   [[nodiscard]] std::span<const PortInfo> ports() const { return infos_; }
-  [[nodiscard]] bool hugepages() const { return eal_->hugepages(); }
+  [[nodiscard]] bool hugepages() const;
 
   // Housekeeping, about once a second: clock offsets, link changes, statistics, announcements, workers'
   // pulse. Call it also right after the clock was set.
@@ -80,18 +63,13 @@ class DataPlane {
   [[nodiscard]] bool healthy() const { return healthy_; }
 
  private:
-  struct ServedPort {
-    std::unique_ptr<Port> port;
-    OwnedPort owned;
-    std::atomic<bool> announce{false};
-    unsigned announcements_left = 0;
-  };
+  struct ServedPort;
   struct Pulse {
     std::uint64_t heartbeat = 0;
     std::chrono::steady_clock::time_point seen{};
   };
 
-  DataPlane(server::Channels& channels, os::Log& log) : channels_(channels), log_(log) {}
+  DataPlane(server::Channels& channels, os::Log& log);
 
   [[nodiscard]] Result<void> open_ports(const DataPlaneOptions& options);
   void make_workers(const DataPlaneOptions& options);
@@ -109,7 +87,7 @@ class DataPlane {
   // In the order in which they come to life; destroyed in the reverse.
   DriverLog driver_log_;
   std::unique_ptr<Eal> eal_;
-  ClockOffsets offsets_;
+  std::unique_ptr<ClockOffsets> offsets_;
   std::vector<std::unique_ptr<server::WorkerState>> states_;
   std::vector<server::WorkerState*> state_view_;
   std::vector<std::unique_ptr<ServedPort>> ports_;

@@ -191,10 +191,17 @@ std::uint32_t Port::link_speed() const {
   return link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 }
 
-Port::Statistics Port::statistics() const {
+PortStatistics Port::statistics() {
   rte_eth_stats s{};
-  if (rte_eth_stats_get(id_, &s) != 0) return {};
-  return {s.ipackets, s.opackets, s.imissed, s.rx_nombuf, s.ierrors, s.oerrors};
+  if (rte_eth_stats_get(id_, &s) != 0) return total_;
+  const PortStatistics now{s.ipackets, s.opackets, s.imissed, s.rx_nombuf, s.ierrors, s.oerrors};
+  for (const auto field :
+       {&PortStatistics::received, &PortStatistics::sent, &PortStatistics::missed, &PortStatistics::no_buffer,
+        &PortStatistics::receive_errors, &PortStatistics::transmit_errors}) {
+    total_.*field += now.*field - (now.*field >= seen_.*field ? seen_.*field : 0);
+  }
+  seen_ = now;
+  return total_;
 }
 
 }  // namespace wiretime::dpdk

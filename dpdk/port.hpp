@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "dpdk/driver_log.hpp"
 #include "dpdk/packet_pool.hpp"
+#include "dpdk/port_info.hpp"
 #include "net/headers.hpp"
 #include "server/dataplane_config.hpp"
 
@@ -21,15 +22,6 @@ namespace wiretime::dpdk {
 
 class Port {
  public:
-  struct Statistics {
-    std::uint64_t received = 0;
-    std::uint64_t sent = 0;
-    std::uint64_t missed = 0;     // receive queue full: the worker was too slow
-    std::uint64_t no_buffer = 0;  // buffers exhausted
-    std::uint64_t receive_errors = 0;
-    std::uint64_t transmit_errors = 0;
-  };
-
   // `number`: 0, 1, ... among the configured ports. `copy_mode`: see device_arguments. On failure nothing
   // stays behind.
   [[nodiscard]] static Result<std::unique_ptr<Port>> open(const server::DataplaneConfig& config,
@@ -49,7 +41,8 @@ class Port {
   [[nodiscard]] net::MacAddress mac() const;
   [[nodiscard]] bool link_up() const;
   [[nodiscard]] std::uint32_t link_speed() const;  // Mbit/s, 0 when unknown
-  [[nodiscard]] Statistics statistics() const;
+  // Since the port was opened; never runs backwards, though drivers' own counters do when a link is lost.
+  [[nodiscard]] PortStatistics statistics();
 
  private:
   Port(const server::DataplaneConfig& config, DriverLog& log)
@@ -68,6 +61,8 @@ class Port {
   rte_device* device_ = nullptr;
   std::uint16_t id_ = RTE_MAX_ETHPORTS;  // RTE_MAX_ETHPORTS: not probed
   bool started_ = false;
+  PortStatistics seen_;            // what the driver said last
+  PortStatistics total_;           // what we say
   std::vector<PacketPool> pools_;  // by queue; outlive the queues
 };
 

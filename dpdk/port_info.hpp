@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a port tells the status model: plain values, no DPDK types. Control thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "net/headers.hpp"
+#include "server/dataplane_config.hpp"
+
+namespace wiretime::dpdk {
+
+struct PortStatistics {
+  std::uint64_t received = 0;  // frames
+  std::uint64_t sent = 0;
+  std::uint64_t missed = 0;     // receive queue full: the worker was too slow
+  std::uint64_t no_buffer = 0;  // buffers exhausted
+  std::uint64_t receive_errors = 0;
+  std::uint64_t transmit_errors = 0;
+};
+
+// Best first; a port's receive rung is the best that its requests have been stamped with so far.
+enum class ReceiveRung : std::uint8_t { hardware, xdp_program, tsc_at_burst };
+enum class TransmitRung : std::uint8_t { tsc_at_burst };
+
+[[nodiscard]] constexpr std::string_view name(ReceiveRung rung) {
+  return rung == ReceiveRung::hardware ? "hardware" : rung == ReceiveRung::xdp_program ? "xdp" : "tsc";
+}
+[[nodiscard]] constexpr std::string_view name(TransmitRung) {
+  return "tsc";
+}
+
+struct PortInfo {
+  std::string name;    // as the configuration has it: "eth1", a PCI address, a memif path, "net_NAME,args"
+  std::string driver;  // "net_af_xdp"
+  server::DataplaneConfig::Kind kind{};
+  net::MacAddress mac{};
+  unsigned queues = 0;
+  bool link_up = false;
+  std::uint32_t link_speed = 0;  // Mbit/s, 0: unknown
+  ReceiveRung receive = ReceiveRung::tsc_at_burst;
+  TransmitRung transmit = TransmitRung::tsc_at_burst;
+  PortStatistics statistics;
+};
+
+}  // namespace wiretime::dpdk
