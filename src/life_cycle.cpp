@@ -47,8 +47,25 @@ Result<std::optional<os::User>> find_user(const control::Options& options, const
   return std::optional{*user};
 }
 
+// Options of the clock discipline that this version accepts for the sake of units and scripts.
+std::string options_without_effect(const control::Options& options) {
+  std::string names;
+  const auto add = [&](bool given, const char* name) {
+    if (given) names += std::string{names.empty() ? "" : " "} + name;
+  };
+  add(options.no_clock_control, "-x");
+  add(options.reload_dumps, "-r");
+  add(options.restart, "-R");
+  add(options.set_clock_from_rtc, "-s");
+  return names;
+}
+
 void log_start(os::Log& log, const control::Options& options, const control::Config& config) {
   log.info("{}", start_text());
+  if (const std::string names = options_without_effect(options); !names.empty())
+    log.info("Options accepted without effect, as this version does not control the clock: {}", names);
+  if (options.system_call_filter != 0)
+    log.info("Option -F accepted without effect: this version has no system call filter");
   for (const std::string& warning : options.warnings) log.warning("{}", warning);
   for (const control::Warning& warning : config.warnings) log.warning("{}", warning.to_string());
 }

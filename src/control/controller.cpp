@@ -68,7 +68,8 @@ Controller::Controller(const Config& config, Environment environment, Parts part
       environment_{std::move(environment)},
       state_{make_tables(config_, parts.ntp_access, {}), time_settings(config_), parts.seed,
              config_.no_client_log ? nullptr
-                                   : std::make_unique<ntp::ClientTable>(client_records_per_table(config_), parts.client_secret)},
+                                   : std::make_unique<ntp::ClientTable>(client_records_per_table(config_),
+                                                                        parts.client_secret)},
       report_{state_},
       commands_{*this},
       ntp_{environment_.loop, state_.channels.tables, state_.kernel,
@@ -95,10 +96,14 @@ void Controller::refresh_reference() {
     clock_state = clock_state_of(*kernel, now);
   else
     environment_.log.limited(os::LogLevel::warning, "adjtimex", 1h, "{}", kernel.error().message);
-  const Seconds uptime = state_.uptime();
-  const auto& served = state_.time.refresh_reference(clock_state, uptime, now);
-  const auto line = notice_.update(
-      {served, clock_state, state_.time.local(), has_sources(config_), environment_.config_file}, uptime);
+  state_.time.refresh_reference(clock_state, state_.uptime(), now);
+  if (serving_) tell_synchronisation();
+}
+
+void Controller::tell_synchronisation() {
+  const auto line = notice_.update({state_.time.served(), state_.time.clock_state(), state_.time.local(),
+                                    has_sources(config_), environment_.config_file},
+                                   state_.uptime());
   if (line) environment_.log.write(line->warning ? os::LogLevel::warning : os::LogLevel::info, line->text);
 }
 

@@ -76,6 +76,7 @@ class Controller final : private CommandTarget {
   [[nodiscard]] Result<void> note_or_fail(const os::SocketResult<void>& opened, Family family);
   void publish_tables();
   void refresh_reference();
+  void tell_synchronisation();
   void take_reading();
   void every_second();
   void clock_stepped();
@@ -94,6 +95,7 @@ class Controller final : private CommandTarget {
   std::optional<os::InterfaceWatcher> interface_watcher_;
   std::vector<IpAddress> host_addresses_;
   bool noted_missing_v6_ = false;
+  bool serving_ = false;
 };
 
 }  // namespace wiretime::control

@@ -81,6 +81,8 @@ Result<void> Controller::open_command_socket() {
 void Controller::begin() {
   environment_.loop.every(1s, [this] { every_second(); });
   log_what_is_served();
+  serving_ = true;
+  tell_synchronisation();
 }
 
 void Controller::log_what_is_served() {
