@@ -58,7 +58,7 @@ void read_rule(Arguments& args, std::vector<AccessRule>& rules, bool allow) {
   if (!args.at_end()) {
     const std::string text = args.word(kExpected);
     rule.prefix = parse_subnet(text);
-    if (!rule.prefix && is_host(text)) rule.name = text;
+    if (!rule.prefix && is_host(text) && !equal_ignoring_case(text, "all")) rule.name = text;
     if (!rule.prefix && rule.name.empty()) args.reject(kExpected);
   }
   rules.push_back(std::move(rule));

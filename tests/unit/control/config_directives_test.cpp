@@ -205,7 +205,8 @@ const Row kRows[] = {
      [](S& s) {
        s.access_rules = {{false, true, subnet("2001:db8::", 32), ""}};
      },
-     "deny all all", nullptr},
+     "deny all all",
+     "deny: expected an address, a subnet such as 192.0.2.0/24 or 10.20, or a host name, found \"all\""},
     {"bindaddress ::", [](S& s) { s.bind_address_v6 = ip("::"); }, "bindaddress 192.0.2.1 192.0.2.2",
      "bindaddress: expected the end of the line, found \"192.0.2.2\""},
     {"binddevice eth0.100", [](S& s) { s.bind_device = "eth0.100"; }, "binddevice averyveryverylongname",
