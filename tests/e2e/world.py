@@ -2,9 +2,10 @@
 """A served wire: a server host running the daemon under test (WIRETIMED) over one transport, and a client host.
 
 The transports are those of the issue: kernel sockets, af_packet, af_xdp, and memif (testpmd carries frames between the memif and the
-wire). WIRETIME_FEATURES ("dpdk bpf") says what was built. WIRETIMED may also be a stock chronyd: then only kernel sockets are
+wire). `wiretimed -v` says what was built in. WIRETIMED may also be a stock chronyd: then only kernel sockets are
 tested, which proves the tests themselves.
 """
+import functools
 import os
 import pathlib
 import socket
@@ -29,16 +30,15 @@ def wiretimed():
     return os.environ.get("WIRETIMED", "")
 
 
+@functools.cache
+def version():
+    run = subprocess.run([wiretimed(), "-v"], capture_output=True, text=True, timeout=10)
+    return run.stdout
+
+
 def is_stock():
     """True when WIRETIMED is chrony's own daemon."""
-    global _stock
-    if _stock is None:
-        run = subprocess.run([wiretimed(), "-v"], capture_output=True, text=True, timeout=10)
-        _stock = "(chrony)" in run.stdout
-    return _stock
-
-
-_stock = None
+    return "(chrony)" in version()
 
 
 def why_not(transport="kernel"):
@@ -52,10 +52,9 @@ def why_not(transport="kernel"):
         return None
     if is_stock():
         return "the daemon under test is chrony's own, which has no data plane"
-    features = os.environ.get("WIRETIME_FEATURES", "dpdk bpf").split()
-    if "dpdk" not in features:
+    if "+DPDK" not in version():
         return "built without DPDK"
-    if transport == "af_xdp" and "bpf" not in features:
+    if transport == "af_xdp" and "+XDP" not in version():
         return "built without XDP steering"
     if transport == "memif" and len(os.sched_getaffinity(0)) < 2:
         return "needs two CPUs: testpmd keeps one busy"
