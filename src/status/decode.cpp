@@ -168,9 +168,30 @@ Command set_makestep(RequestReader& in) {
   return command;
 }
 
-}  // namespace
+Decoded access_command(RequestCode code, RequestReader& in) {
+  switch (code) {
+    case RequestCode::allow:
+      return allow_deny(in, false, true, false);
+    case RequestCode::allow_all:
+      return allow_deny(in, false, true, true);
+    case RequestCode::deny:
+      return allow_deny(in, false, false, false);
+    case RequestCode::deny_all:
+      return allow_deny(in, false, false, true);
+    case RequestCode::cmd_allow:
+      return allow_deny(in, true, true, false);
+    case RequestCode::cmd_allow_all:
+      return allow_deny(in, true, true, true);
+    case RequestCode::cmd_deny:
+      return allow_deny(in, true, false, false);
+    case RequestCode::cmd_deny_all:
+      return allow_deny(in, true, false, true);
+    default:
+      return Status::invalid;
+  }
+}
 
-Decoded decode_command(RequestCode code, RequestReader in) {
+Decoded source_command(RequestCode code, RequestReader& in) {
   switch (code) {
     case RequestCode::online:
       return Command{Online{source_mask(in)}};
@@ -198,34 +219,33 @@ Decoded decode_command(RequestCode code, RequestReader in) {
       return select_options(in);
     case RequestCode::modify_offset:
       return set_offset(in);
-    case RequestCode::modify_makestep:
-      return set_makestep(in);
-    case RequestCode::modify_maxupdateskew:
-      return Command{SetMaxUpdateSkew{in.real()}};
-    case RequestCode::allow:
-      return allow_deny(in, false, true, false);
-    case RequestCode::allow_all:
-      return allow_deny(in, false, true, true);
-    case RequestCode::deny:
-      return allow_deny(in, false, false, false);
-    case RequestCode::deny_all:
-      return allow_deny(in, false, false, true);
-    case RequestCode::cmd_allow:
-      return allow_deny(in, true, true, false);
-    case RequestCode::cmd_allow_all:
-      return allow_deny(in, true, true, true);
-    case RequestCode::cmd_deny:
-      return allow_deny(in, true, false, false);
-    case RequestCode::cmd_deny_all:
-      return allow_deny(in, true, false, true);
-    case RequestCode::local2:
-      return local(in, false);
-    case RequestCode::local3:
-      return local(in, true);
     case RequestCode::add_source:
       return add_source(in);
     case RequestCode::delete_source:
       return Command{DeleteSource{in.address()}};
+    case RequestCode::refresh:
+      return Command{RefreshSources{}};
+    case RequestCode::reload_sources:
+      return Command{ReloadSources{}};
+    case RequestCode::reset_sources:
+      return Command{ResetSources{}};
+    default:
+      return access_command(code, in);
+  }
+}
+
+}  // namespace
+
+Decoded decode_command(RequestCode code, RequestReader in) {
+  switch (code) {
+    case RequestCode::modify_makestep:
+      return set_makestep(in);
+    case RequestCode::modify_maxupdateskew:
+      return Command{SetMaxUpdateSkew{in.real()}};
+    case RequestCode::local2:
+      return local(in, false);
+    case RequestCode::local3:
+      return local(in, true);
     case RequestCode::settime:
       return Command{SetTime{in.time()}};
     case RequestCode::manual:
@@ -244,12 +264,6 @@ Decoded decode_command(RequestCode code, RequestReader in) {
       return Command{SetReselectDistance{in.real()}};
     case RequestCode::makestep:
       return Command{Makestep{}};
-    case RequestCode::refresh:
-      return Command{RefreshSources{}};
-    case RequestCode::reload_sources:
-      return Command{ReloadSources{}};
-    case RequestCode::reset_sources:
-      return Command{ResetSources{}};
     case RequestCode::dump:
       return Command{Dump{}};
     case RequestCode::cycle_logs:
@@ -263,7 +277,7 @@ Decoded decode_command(RequestCode code, RequestReader in) {
     case RequestCode::shutdown:
       return Command{Shutdown{}};
     default:
-      return Status::invalid;
+      return source_command(code, in);
   }
 }
 

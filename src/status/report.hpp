@@ -272,7 +272,8 @@ class Report {
                                                           bool reset) = 0;
   [[nodiscard]] virtual ClientLogUse client_log() const = 0;
 
-  // What the access lists say now; false for an address without a family.
+  // What the access lists themselves say now (loopback, always allowed to command, is no exception here);
+  // false for an address without a family.
   [[nodiscard]] virtual bool ntp_access(const IpAddress& client) const = 0;
   [[nodiscard]] virtual bool command_access(const IpAddress& client) const = 0;
 
