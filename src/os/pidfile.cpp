@@ -61,8 +61,8 @@ bool held_by_chronyd(pid_t pid) {
   return name == "chronyd" || name.empty();  // unseen: rather refuse than fight over the clock
 }
 
-// The open and locked file, or nullopt: it was removed meanwhile, try again.
-Result<std::optional<FileDescriptor>> open_locked(const std::string& path) {
+// The open and locked file; not valid when it was removed meanwhile: try again.
+Result<FileDescriptor> open_locked(const std::string& path) {
   FileDescriptor fd{open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY, 0644)};
   if (!fd.valid()) return fail(fmt::format("cannot open pidfile {}: {}", path, errno_text()));
   set_close_on_exec(fd.get());
@@ -71,8 +71,8 @@ Result<std::optional<FileDescriptor>> open_locked(const std::string& path) {
       return tl::make_unexpected(already_running("wiretimed", read_pid(fd.get()), path));
     return fail(fmt::format("cannot lock pidfile {}: {}", path, errno_text()));
   }
-  if (!same_file(fd.get(), path)) return std::optional<FileDescriptor>{};
-  return std::optional<FileDescriptor>{std::move(fd)};
+  if (!same_file(fd.get(), path)) return FileDescriptor{};
+  return fd;
 }
 
 }  // namespace
@@ -84,8 +84,8 @@ Result<PidFile> PidFile::acquire(const std::string& path, std::optional<Owner> d
   for (int i = 0; i < kAttempts; ++i) {
     auto opened = open_locked(path);
     if (!opened) return tl::make_unexpected(opened.error());
-    if (!*opened) continue;
-    FileDescriptor fd = std::move(**opened);
+    if (!opened->valid()) continue;
+    FileDescriptor fd = std::move(*opened);
     if (const pid_t pid = read_pid(fd.get()); held_by_chronyd(pid)) {
       const auto name = command_name(pid);
       return tl::make_unexpected(already_running(name.empty() ? "program" : name, pid, path));

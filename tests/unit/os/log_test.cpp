@@ -3,9 +3,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 #include "catch.hpp"
@@ -35,8 +35,10 @@ TEST_CASE("a log line is chronyd's: UTC time, a blank, the message") {
   TemporaryDirectory dir;
   auto log = open_log(dir / "log");
   log.info("listening on port {}", 123);
-  CHECK(std::regex_match(contents(dir / "log"),
-                         std::regex{R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ listening on port 123\n)"}));
+  auto line = contents(dir / "log");
+  for (auto& c : line)
+    if (c >= '0' && c <= '9') c = '9';
+  CHECK(line == "9999-99-99T99:99:99Z listening on port 999\n");
 }
 
 TEST_CASE("messages below the level are left out") {
