@@ -27,8 +27,9 @@ class DriverLog {
 
   // The lines since the last take(), oldest first; a flood keeps the newest kMaxLines.
   [[nodiscard]] std::vector<std::string> take();
-  // The last complaint since forget(), with DPDK's function-name prefixes cut off; empty when there is none.
-  [[nodiscard]] std::string last_error() const;
+  // The first complaint since forget_errors(), the others mostly follow from it, with DPDK's function-name
+  // prefixes cut off; empty when there is none.
+  [[nodiscard]] std::string first_error() const;
   void forget_errors();
 
  private:
@@ -37,7 +38,7 @@ class DriverLog {
   mutable std::mutex mutex_;  // guards all below
   std::deque<std::string> lines_;
   std::string partial_;
-  std::string last_error_;
+  std::string first_error_;
   std::FILE* stream_ = nullptr;
 };
 

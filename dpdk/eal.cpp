@@ -92,7 +92,7 @@ int init(const std::vector<std::string>& arguments) {
 }
 
 std::string why(const DriverLog& log) {
-  const std::string said = log.last_error();
+  const std::string said = log.first_error();
   return said.empty() ? std::string{rte_strerror(rte_errno)} : said;
 }
 

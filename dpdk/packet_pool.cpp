@@ -5,6 +5,8 @@
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 
+#include <algorithm>
+
 #include "dpdk/devargs.hpp"
 
 namespace wiretime::dpdk {
@@ -13,9 +15,9 @@ namespace wiretime::dpdk {
 // the umem's size to be buffers * size, so that with small pages the buffers behind the gaps' sum lie outside
 // and receiving stops for good once all others are spent. NO_IOVA_CONTIG lets buffers cross pages instead.
 Result<PacketPool> make_packet_pool(const std::string& name, unsigned buffers, int socket) {
-  constexpr unsigned kCache = 256;
+  const unsigned cache = std::min(256U, buffers / 4);
   constexpr unsigned kElement = sizeof(rte_mbuf) + kBufferRoom;
-  PacketPool pool{rte_mempool_create_empty(name.c_str(), buffers, kElement, kCache,
+  PacketPool pool{rte_mempool_create_empty(name.c_str(), buffers, kElement, cache,
                                            sizeof(rte_pktmbuf_pool_private), socket,
                                            RTE_MEMPOOL_F_NO_IOVA_CONTIG)};
   if (pool == nullptr)

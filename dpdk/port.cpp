@@ -67,7 +67,7 @@ rte_eth_conf port_configuration(const rte_eth_dev_info& info, unsigned queues) {
 }  // namespace
 
 tl::unexpected<Error> Port::failure(std::string what, int code) const {
-  const std::string said = log_.last_error();
+  const std::string said = log_.first_error();
   return fail(fmt::format("{}: {}: {}", describe(config_), what,
                           said.empty() ? std::string{rte_strerror(code < 0 ? -code : code)} : said));
 }

@@ -46,7 +46,7 @@ inline constexpr NtpDuration kNewestStamp = NtpDuration::from(std::chrono::micro
   else if (metadata.clock == STEER_CLOCK_MONOTONIC)
     offset = offsets.from_monotonic_ns.load(std::memory_order_relaxed);
   else
-    return std::nullopt;  // the NIC's own clock: nobody maps it yet
+    return std::nullopt;  // a newer program's clock
   const auto unix_ns = static_cast<std::int64_t>(metadata.time) + offset;
   const NtpTimestamp time = NtpTimestamp::from(WallTime{Nanoseconds{unix_ns}});
   const NtpDuration ahead = time - now;

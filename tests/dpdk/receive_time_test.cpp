@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dpdk/receive_time.hpp"
+
+#include "ring_port.hpp"
+
+using namespace wiretime;
+using dpdk::claim_xdp_time;
+using dpdk::test::RingPort;
+using dpdk::test::Serving;
+using wiretime::test::frame_with;
+using wiretime::test::ntp_request;
+
+namespace {
+
+constexpr std::int64_t kNowNs = 1'790'000'000'123'456'789;
+const NtpTimestamp kNow = NtpTimestamp::from(WallTime{Nanoseconds{kNowNs}});
+
+void stamp(rte_mbuf* m, std::uint32_t clock, std::int64_t ns, std::uint32_t magic = STEER_MAGIC) {
+  const steer_metadata metadata{magic, clock, static_cast<std::uint64_t>(ns), 0};
+  std::memcpy(rte_pktmbuf_mtod(m, std::byte*) - sizeof metadata, &metadata, sizeof metadata);
+}
+
+struct Buffer {
+  explicit Buffer(const std::string& name) : port(name), m(port.allocate(frame_with({}, ntp_request()))) {}
+  ~Buffer() { rte_pktmbuf_free(m); }
+  RingPort port;
+  rte_mbuf* m;
+};
+
+}  // namespace
+
+TEST_CASE("the XDP program's time is taken once") {
+  Buffer b{"once"};
+  dpdk::ClockOffsets offsets;
+  offsets.from_tai_ns = -37'000'000'000;
+  stamp(b.m, STEER_CLOCK_TAI, kNowNs + 37'000'000'000 - 20'000);
+  const auto time = claim_xdp_time(b.m, offsets, kNow);
+  REQUIRE(time);
+  CHECK(std::abs((kNow - *time).nanoseconds().count() - 20'000) < 3);
+  CHECK_FALSE(claim_xdp_time(b.m, offsets, kNow));
+}
+
+TEST_CASE("monotonic time is mapped by its own offset") {
+  Buffer b{"monotonic"};
+  dpdk::ClockOffsets offsets;
+  offsets.from_monotonic_ns = kNowNs - 5'000'000'000;
+  stamp(b.m, STEER_CLOCK_MONOTONIC, 5'000'000'000 - 1'000'000);
+  const auto time = claim_xdp_time(b.m, offsets, kNow);
+  REQUIRE(time);
+  CHECK(std::abs((kNow - *time).nanoseconds().count() - 1'000'000) < 3);
+}
+
+TEST_CASE("a time that cannot be true is not believed") {
+  Buffer b{"incredible"};
+  const dpdk::ClockOffsets offsets;
+  const auto claim = [&](std::int64_t ns_from_now, std::uint32_t clock = STEER_CLOCK_TAI,
+                         std::uint32_t magic = STEER_MAGIC) {
+    stamp(b.m, clock, kNowNs + ns_from_now, magic);
+    return claim_xdp_time(b.m, offsets, kNow);
+  };
+  CHECK(claim(-49'900'000));
+  CHECK_FALSE(claim(-50'100'000));
+  CHECK_FALSE(claim(100'100));
+  CHECK_FALSE(claim(37'000'000'000));           // TAI offset set, but we do not know yet
+  CHECK_FALSE(claim(-10, 77));                  // a clock we do not know
+  CHECK_FALSE(claim(-10, STEER_CLOCK_TAI, 0));  // stale bytes
+  CHECK(claim(90'000) == kNow);                 // never later than the burst
+}
+
+TEST_CASE("a frame without room for metadata has none") {
+  Buffer b{"no_headroom"};
+  stamp(b.m, STEER_CLOCK_TAI, kNowNs);
+  b.m->data_off = 8;
+  CHECK_FALSE(claim_xdp_time(b.m, {}, kNow));
+}
+
+TEST_CASE("TAI minus UTC is whole seconds of the kernel's choosing, monotonic time is what the kernel says") {
+  dpdk::ClockOffsets offsets;
+  offsets.update();
+  CHECK(offsets.from_tai_ns.load() % 1'000'000'000 == 0);
+  CHECK(offsets.from_tai_ns.load() <= 0);
+  timespec wall{}, monotonic{};
+  clock_gettime(CLOCK_REALTIME, &wall);
+  clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  CHECK(offsets.from_monotonic_ns.load() / 1'000'000'000 - (wall.tv_sec - monotonic.tv_sec) <= 1);
+  CHECK(offsets.from_monotonic_ns.load() / 1'000'000'000 - (wall.tv_sec - monotonic.tv_sec) >= -1);
+}
+
+TEST_CASE("a worker writes the XDP program's time into the reply and counts it as the kernel's") {
+  Serving s{"xdp_stamped"};
+  s.queue = s.port.queue(s.fixture.state);
+  s.queue->xdp_metadata = true;
+  s.start();
+  const NtpTimestamp anchor = s.fixture.snapshot.anchor_time;
+  const auto anchor_ns = anchor.near(WallTime{Nanoseconds{kNowNs}}).time_since_epoch().count();
+  rte_mbuf* stamped = s.port.allocate(frame_with({}, ntp_request()));
+  stamp(stamped, STEER_CLOCK_TAI, anchor_ns - 3'000'000);
+  s.port.give(stamped);
+  s.port.give(frame_with({}, ntp_request()));
+  CHECK(s.worker.walk() == 2);
+
+  const auto receive_lag_ns = [&] {
+    const auto reply = s.port.take();
+    REQUIRE(reply);
+    return (anchor - ntp::timestamp(reply->data() + 42, ntp::offset::kReceive)).nanoseconds().count();
+  };
+  CHECK(std::abs(receive_lag_ns() - 3'000'000) < 1000);  // precision bits are random
+  CHECK(std::abs(receive_lag_ns()) < 1000);
+  CHECK(s.count(server::Stamp::receive_kernel) == 1);
+  CHECK(s.count(server::Stamp::receive_daemon) == 1);
+}
