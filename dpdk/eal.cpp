@@ -2,6 +2,7 @@
 #include "dpdk/eal.hpp"
 
 #include <fmt/format.h>
+#include <rte_alarm.h>
 #include <rte_build_config.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <semaphore>
 
 namespace wiretime::dpdk {
 
@@ -96,6 +99,20 @@ std::string why(const DriverLog& log) {
   return said.empty() ? std::string{rte_strerror(rte_errno)} : said;
 }
 
+// EAL's interrupt thread outlives its ports and may still be at work for one of them. Alarms run on that same
+// thread, one after the other with everything else: when the second has run, it is idle. False: it is stuck.
+bool interrupt_thread_idle() {
+  std::binary_semaphore ran{0};
+  const auto alarm = [](void* semaphore) { static_cast<std::binary_semaphore*>(semaphore)->release(); };
+  for (int round = 0; round < 2; ++round) {
+    if (rte_eal_alarm_set(1, alarm, &ran) != 0) return false;
+    if (ran.try_acquire_for(std::chrono::milliseconds{200})) continue;
+    rte_eal_alarm_cancel(alarm, &ran);
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<EalPlan> plan_eal(const EalOptions& options, const Host& host) {
@@ -112,7 +129,7 @@ Result<EalPlan> plan_eal(const EalOptions& options, const Host& host) {
     a.emplace_back("--in-memory");
   else
     a.insert(a.end(), {"--no-huge", "--no-shconf", "-m", fmt::to_string(mebibytes(options.memory))});
-  a.insert(a.end(), {"--file-prefix", fmt::format("wiretime{}", getpid())});
+  a.insert(a.end(), {"--file-prefix", "wiretime"});
   if (options.pci.empty())
     a.insert(a.end(), {"--no-pci", "--iova-mode=va"});
   else
@@ -155,7 +172,8 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options, DriverLog& lo
 
 Eal::~Eal() {
   const CapturedStandardError captured{log_};
-  rte_eal_cleanup();
+  // Otherwise the end of the process will do: nothing of EAL's is on disk.
+  if (interrupt_thread_idle()) rte_eal_cleanup();
 }
 
 }  // namespace wiretime::dpdk
