@@ -75,7 +75,7 @@ class Pager {
         command.add(other->command);
       }
     }
-    if (ntp.hits + command.hits == 0 || std::max(ntp.hits, command.hits) < min_hits_) return;
+    if (std::max(ntp.hits, command.hits) < min_hits_) return;
     if (reset_) tables_[where.table]->request_reset(where.slot);
     auto& out = page.records[page.count++];
     out.address = record->address;

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/client_listing.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "catch.hpp"
+
+using namespace wiretime;
+using control::client_page;
+using ntp::ClientService;
+using ntp::ClientTable;
+
+namespace {
+
+constexpr std::array<std::uint64_t, 2> kSecret{0x9E3779B97F4A7C15U, 0xD1B54A32D192ED03U};
+
+struct Tables {
+  explicit Tables(std::vector<std::size_t> sizes) {
+    for (const std::size_t size : sizes) {
+      owned.push_back(std::make_unique<ClientTable>(size, kSecret));
+      pointers.push_back(owned.back().get());
+    }
+  }
+  ClientTable& operator[](std::size_t i) { return *owned[i]; }
+
+  // Every page after the other, as chronyc asks for them.
+  std::vector<status::ClientRecord> list(std::uint32_t min_hits = 0, bool reset = false,
+                                         std::uint32_t uptime = 1600, std::uint32_t per_page = 8) {
+    std::vector<status::ClientRecord> all;
+    std::uint32_t index = 0;
+    for (;;) {
+      const auto page = client_page(pointers, index, per_page, min_hits, reset, uptime);
+      REQUIRE(page.count <= per_page);
+      all.insert(all.end(), page.records.begin(), page.records.begin() + page.count);
+      if (page.next_index >= page.indices) return all;
+      REQUIRE(page.next_index > index);
+      index = page.next_index;
+    }
+  }
+
+  std::vector<std::unique_ptr<ClientTable>> owned;
+  std::vector<ClientTable*> pointers;
+};
+
+IpAddress client(std::uint32_t n) {
+  return IpAddress::v4(0x0A00'0000U + n);
+}
+
+}  // namespace
+
+TEST_CASE("a client whose packets reached three workers is listed once with the sum") {
+  Tables tables{{64, 64, 64}};
+  for (int i = 0; i < 3; ++i) tables[0].record_hit(client(1), ClientService::ntp, 16 * 10);
+  for (int i = 0; i < 4; ++i) tables[1].record_hit(client(1), ClientService::ntp, 16 * 40);
+  tables[2].record_hit(client(1), ClientService::command, 16 * 20);
+  tables[2].record_drop(client(1), ClientService::ntp, 16 * 20);
+  const auto all = tables.list(0, false, 16 * 100);
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].address == client(1));
+  CHECK(all[0].ntp.hits == 7);
+  CHECK(all[0].ntp.drops == 1);
+  CHECK(all[0].command.hits == 1);
+  CHECK(all[0].ntp.last_hit == std::chrono::seconds{60});
+  CHECK(all[0].command.last_hit == std::chrono::seconds{80});
+}
+
+TEST_CASE("paging over random tables shows every client once with its true count") {
+  const unsigned seed = 20261123;
+  CAPTURE(seed);
+  std::mt19937 random{seed};
+  for (int round = 0; round < 20; ++round) {
+    Tables tables{{1024, 2048, 8, 1024}};
+    std::map<IpAddress, std::uint64_t> truth;
+    for (int i = 0; i < 300; ++i) {
+      const auto address = client(static_cast<std::uint32_t>(random() % 100));
+      const std::size_t table = std::array<std::size_t, 3>{0, 1, 3}[random() % 3];
+      tables[table].record_hit(address, ClientService::ntp, 100);
+      ++truth[address];
+    }
+    const auto all = tables.list(0, false, 1600, 1 + static_cast<std::uint32_t>(random() % 8));
+    std::map<IpAddress, std::uint64_t> listed;
+    for (const auto& record : all) {
+      CHECK(listed.count(record.address) == 0);
+      listed[record.address] = record.ntp.hits;
+    }
+    CHECK(listed == truth);
+  }
+}
+
+TEST_CASE("the minimum of hits is compared with the sum over all workers") {
+  Tables tables{{64, 64}};
+  for (int i = 0; i < 3; ++i) {
+    tables[0].record_hit(client(1), ClientService::ntp, 100);
+    tables[1].record_hit(client(1), ClientService::ntp, 100);
+  }
+  tables[0].record_hit(client(2), ClientService::ntp, 100);
+  const auto busy = tables.list(5);
+  REQUIRE(busy.size() == 1);
+  CHECK(busy[0].ntp.hits == 6);
+  CHECK(tables.list(7).empty());
+}
+
+TEST_CASE("reset clears the counts of what was listed, in every table, and nothing else") {
+  Tables tables{{64, 64}};
+  for (int i = 0; i < 3; ++i) {
+    tables[0].record_hit(client(1), ClientService::ntp, 100);
+    tables[1].record_hit(client(1), ClientService::ntp, 100);
+  }
+  tables[1].record_hit(client(2), ClientService::ntp, 100);
+  const auto before = tables.list(2, true);
+  REQUIRE(before.size() == 1);
+  CHECK(before[0].ntp.hits == 6);
+
+  std::map<IpAddress, std::uint64_t> after;
+  for (const auto& record : tables.list()) after[record.address] = record.ntp.hits;
+  CHECK(after == std::map<IpAddress, std::uint64_t>{{client(1), 0}, {client(2), 1}});
+}
+
+TEST_CASE("two streams of one client are as frequent as both together") {
+  Tables tables{{64, 64}};
+  // Every 4 s at each of two workers is every 2 s.
+  for (std::uint32_t t = 1; t < 40; ++t) {
+    tables[0].record_hit(client(1), ClientService::ntp, t * 64);
+    tables[1].record_hit(client(1), ClientService::ntp, t * 64 + 32);
+  }
+  const auto all = tables.list();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].ntp.interval == 1);
+  CHECK(all[0].command.interval == status::kIntervalUnknown);
+  CHECK_FALSE(all[0].command.last_hit);
+}
+
+TEST_CASE("a page never looks at more slots than its bound and says where to go on") {
+  Tables tables{{control::kClientSlotsPerPage * 2}};
+  const auto page = client_page(tables.pointers, 0, 8, 0, false, 100);
+  CHECK(page.count == 0);
+  CHECK(page.indices == control::kClientSlotsPerPage * 2);
+  CHECK(page.next_index == control::kClientSlotsPerPage);
+}
+
+TEST_CASE("an index beyond the tables is the end") {
+  Tables tables{{64}};
+  tables[0].record_hit(client(1), ClientService::ntp, 100);
+  const auto page = client_page(tables.pointers, 4'000'000'000U, 8, 0, false, 100);
+  CHECK(page.count == 0);
+  CHECK(page.next_index >= page.indices);
+}
+
+TEST_CASE("the client log's use is the sum over all tables") {
+  Tables tables{{64, 128}};
+  tables[0].record_hit(client(1), ClientService::ntp, 100);
+  tables[1].record_hit(client(2), ClientService::ntp, 100);
+  const auto use = control::client_log_use(tables.pointers);
+  CHECK(use.records == 2);
+  CHECK(use.capacity == 192);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/policy.hpp"
+
+#include "catch.hpp"
+
+using namespace wiretime;
+using namespace wiretime::control;
+using namespace std::chrono_literals;
+
+namespace {
+
+Result<std::vector<IpAddress>> resolve(const std::string& name) {
+  if (name == "ntp.example")
+    return std::vector{*IpAddress::parse("192.0.2.5"), *IpAddress::parse("2001:db8::5")};
+  return fail("cannot resolve \"" + name + "\"");
+}
+
+AccessRule named(bool allow, const char* name) {
+  return {allow, false, {}, name};
+}
+
+}  // namespace
+
+TEST_CASE("a rule with a host name stands for every address of that name") {
+  const auto rules = access_rules({named(true, "ntp.example")}, resolve);
+  REQUIRE(rules);
+  CHECK(rules->allows(*IpAddress::parse("192.0.2.5")));
+  CHECK(rules->allows(*IpAddress::parse("2001:db8::5")));
+  CHECK_FALSE(rules->allows(*IpAddress::parse("192.0.2.6")));
+}
+
+TEST_CASE("a rule whose name has no address is an error that names the rule") {
+  const auto rules = access_rules({{true, false, {}, ""}, named(false, "nosuch.invalid")}, resolve);
+  REQUIRE_FALSE(rules);
+  CHECK(rules.error().message == "cannot apply 'deny nosuch.invalid': cannot resolve \"nosuch.invalid\"");
+}
+
+TEST_CASE("an orphan in an isolated network serves at once, one with sources waits for them") {
+  Settings s;
+  s.local.enabled = true;
+  s.local.orphan = true;
+  CHECK(local_config(s).wait_unsynced == 0s);
+  s.sources.emplace_back();
+  CHECK(local_config(s).wait_unsynced == 300s);
+  s.local.orphan = false;
+  CHECK(local_config(s).wait_unsynced == 0s);
+}
+
+TEST_CASE("a given waitunsynced is what counts") {
+  Settings s;
+  s.local.enabled = true;
+  s.local.orphan = true;
+  s.local.waitunsynced_given = true;
+  s.local.waitunsynced = 7s;
+  CHECK(local_config(s).wait_unsynced == 7s);
+  s.sources.emplace_back();
+  s.local.waitunsynced = 0s;
+  CHECK(local_config(s).wait_unsynced == 0s);
+}
+
+TEST_CASE("all client logs together stay within clientloglimit") {
+  Settings s;
+  s.client_log_limit = 524'288;
+  CHECK(client_records_per_table(s) == 8192);
+  s.dataplanes.resize(2);
+  s.dataplanes[0].queues = 4;
+  s.worker_cpus = {1, 2};
+  // Two workers on the first port, one on the second, and the kernel sockets.
+  CHECK(client_records_per_table(s) == 2048);
+  s.no_client_log = true;
+  CHECK(client_records_per_table(s) == 0);
+}
+
+TEST_CASE("opencommands replaces the built-in set") {
+  Settings s;
+  const auto stable = open_commands(s);
+  CHECK(stable.contains(status::RequestCode::tracking));
+  s.open_commands = std::vector<std::string>{"serverstats"};
+  const auto chosen = open_commands(s);
+  CHECK(chosen.contains(status::RequestCode::server_stats));
+  CHECK_FALSE(chosen.contains(status::RequestCode::tracking));
+}

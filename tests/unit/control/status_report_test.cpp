@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/status_report.hpp"
+
+#include "catch.hpp"
+
+using namespace wiretime;
+using namespace wiretime::control;
+using namespace std::chrono_literals;
+
+namespace {
+
+class FakeDataPlane final : public DataPlaneView {
+ public:
+  FakeDataPlane()
+      : a{"eth1", 0, {1, 2}, std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})},
+        b{"eth1", 1, {5, 6}, std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})} {}
+  std::span<server::WorkerState* const> states() const override { return pointers; }
+  std::vector<status::PortReport> ports() const override { return {{"eth1", "af_xdp", "receive: xdp"}}; }
+  std::vector<std::string> copied_interfaces() const override { return {}; }
+  void addresses_changed(std::span<const IpAddress>) override {}
+  void tick() override {}
+
+  server::WorkerState a;
+  server::WorkerState b;
+  std::vector<server::WorkerState*> pointers{&a, &b};
+};
+
+struct Bench {
+  explicit Bench(bool client_log = true)
+      : state{std::make_unique<server::Tables>(),
+              settings(),
+              {7, 8},
+              client_log ? std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})
+                         : nullptr} {}
+  static TimePublisher::Settings settings() {
+    TimePublisher::Settings s;
+    s.local.enabled = true;
+    return s;
+  }
+  FakeDataPlane plane;
+  ServiceState state;
+  StatusReport report{state};
+};
+
+const IpAddress kClient = IpAddress::v4(0xC0000201U);
+
+}  // namespace
+
+TEST_CASE("server statistics sum the kernel sockets and every worker") {
+  Bench b;
+  b.state.data_plane = &b.plane;
+  b.state.kernel.verdicts.add(Verdict::answered, 5);
+  b.plane.a.verdicts.add(Verdict::answered, 1'000'000'000'000ULL);
+  b.plane.b.verdicts.add(Verdict::answered_symmetric, 7);
+  b.plane.b.verdicts.add(Verdict::denied, 100);
+  b.plane.b.verdicts.add(Verdict::ntp_mode_control, 100);
+  b.plane.b.verdicts.add(Verdict::arp_answered, 100);
+  b.plane.a.stamps.add(server::Stamp::receive_kernel, 3);
+  b.state.kernel.stamps.add(server::Stamp::receive_kernel, 2);
+  b.state.command_counts = {11, 1};
+  const auto stats = b.report.server_stats();
+  CHECK(stats.ntp_hits == 1'000'000'000'012ULL);
+  CHECK(stats.ntp_drops == 0);
+  CHECK(stats.command_hits == 11);
+  CHECK(stats.command_drops == 1);
+  CHECK(stats.kernel_receive_timestamps == 5);
+}
+
+TEST_CASE("clients of the kernel sockets and of all workers are one list") {
+  Bench b;
+  b.state.data_plane = &b.plane;
+  b.state.kernel.clients->record_hit(kClient, ntp::ClientService::command, 16);
+  b.plane.a.clients->record_hit(kClient, ntp::ClientService::ntp, 16);
+  b.plane.b.clients->record_hit(kClient, ntp::ClientService::ntp, 16);
+  const auto page = b.report.clients(0, 8, 0, false);
+  REQUIRE(page);
+  REQUIRE(page->count == 1);
+  CHECK(page->records[0].ntp.hits == 2);
+  CHECK(page->records[0].command.hits == 1);
+  CHECK(b.report.client_log().capacity == 192);
+}
+
+TEST_CASE("without a client log there is no list") {
+  Bench b{false};
+  CHECK_FALSE(b.report.clients(0, 8, 0, false));
+  CHECK(b.report.client_log().capacity == 0);
+}
+
+TEST_CASE("tracking shows what replies carry") {
+  Bench b;
+  CHECK(b.report.tracking().leap == 3);
+  const WallTime now = os::wall_now();
+  b.state.time.refresh_reference({}, 1s, now);
+  const auto tracking = b.report.tracking();
+  CHECK(tracking.reference_id == 0x7F7F0101U);
+  CHECK(tracking.stratum == 10);
+  CHECK(tracking.leap == 0);
+  CHECK(tracking.root_delay == 0);
+  CHECK(tracking.root_dispersion == 0);
+  CHECK(now - tracking.reference_time > 999ms);
+  CHECK(now - tracking.reference_time < 1001ms);
+}
+
+TEST_CASE("workers are told apart by port and number, the kernel sockets first") {
+  Bench b;
+  b.state.data_plane = &b.plane;
+  b.plane.b.verdicts.add(Verdict::denied, 3);
+  const auto workers = b.report.workers();
+  REQUIRE(workers.size() == 3);
+  CHECK(workers[0].port == "kernel");
+  CHECK(workers[2].port == "eth1");
+  CHECK(workers[2].worker == 1);
+  CHECK(workers[2].verdicts[static_cast<std::size_t>(Verdict::denied)] == 3);
+  CHECK(b.report.ports().size() == 2);
+}
+
+TEST_CASE("an address without a family has no access") {
+  Bench b;
+  b.state.ntp_access.set_everywhere(true, true);
+  CHECK(b.report.ntp_access(kClient));
+  CHECK_FALSE(b.report.ntp_access({}));
+  CHECK_FALSE(b.report.command_access(kClient));
+}
