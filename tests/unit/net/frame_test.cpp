@@ -111,6 +111,9 @@ TEST_CASE("an IP header that contradicts itself is invalid") {
         Verdict::ip_header_invalid);  // header shorter than 20 bytes
   CHECK(judge(with_ipv4_field(frame, 2, 19)) ==
         Verdict::ip_header_invalid);  // total below the header's length
+  Spec with_options;
+  with_options.options = Bytes(4, std::byte{1});
+  CHECK(judge(with_ipv4_field(udp_frame(with_options), 2, 23)) == Verdict::ip_header_invalid);
   Bytes v6 = udp_frame(ipv6_spec());
   v6[14] = std::byte{0x40};
   CHECK(judge(v6) == Verdict::ip_header_invalid);

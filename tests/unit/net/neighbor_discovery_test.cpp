@@ -68,7 +68,7 @@ TEST_CASE("solicitations that RFC 4861 says to discard are discarded") {
   for (const std::size_t size : {25U, 31U}) {
     message = solicitation_message(target);
     message.resize(size);
-    CHECK(ask(icmp_frame(good, message)).verdict == Verdict::icmp_invalid);
+    CHECK(ask(icmp_frame(good, message), server(), 0).verdict == Verdict::icmp_invalid);
   }
   message = solicitation_message(target);
   message.resize(23);
