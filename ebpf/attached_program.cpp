@@ -53,8 +53,8 @@ struct AttachedProgram {
   std::optional<Owner> owner;  // set when the program is ours
 };
 
-// Start time of a living process, proc(5) stat field 22; nullopt for one that is gone or a zombie, which has
-// closed its files already.
+// Start time of a living process, proc(5) stat field 22; nullopt for one that is gone or a zombie, which
+// has closed its files already.
 std::optional<std::uint64_t> process_start(std::uint32_t pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
   std::string line;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
-// XDP steering: NTP requests to this host's unicast addresses go to the worker that serves the receive queue,
-// with the receive time in front of the frame; every other frame goes to the kernel untouched. It decides
-// only whose a frame is. Whether a request deserves an answer is the worker's business.
+// XDP steering: NTP requests to this host's unicast addresses go to the worker that serves the receive
+// queue, with the receive time in front of the frame; every other frame goes to the kernel untouched. It
+// decides only whose a frame is. Whether a request deserves an answer is the worker's business.
 //
 // Built twice: with STEER_HARDWARE the program also asks the NIC for its receive stamp, which the kernel
 // allows only in a program loaded for one device. In a plain program the verifier refuses that call even in
@@ -150,24 +150,21 @@ static __always_inline enum steer_reason judge(const struct xdp_md* ctx) {
 // Writes the receive time before the frame; which counter tells how that went. Packet pointers are invalid
 // after.
 static __always_inline enum steer_reason stamp(struct xdp_md* ctx) {
-  __u64 time = 0;
-  __u32 clock = STEER_CLOCK_NONE;
+  __u64 time = options.has_tai_clock ? bpf_ktime_get_tai_ns() : bpf_ktime_get_ns();
+  __u64 hardware_time = 0;
 #ifdef STEER_HARDWARE
-  // 0 with success is a driver saying that this frame has no stamp (veth without a stamping sender).
-  if (bpf_xdp_metadata_rx_timestamp(ctx, &time) == 0 && time) clock = STEER_CLOCK_HARDWARE;
+  // Drivers answer "no stamp on this frame" with an error, veth also with 0.
+  if (bpf_xdp_metadata_rx_timestamp(ctx, &hardware_time)) hardware_time = 0;
 #endif
-  if (clock == STEER_CLOCK_NONE) {
-    time = options.has_tai_clock ? bpf_ktime_get_tai_ns() : bpf_ktime_get_ns();
-    clock = options.has_tai_clock ? STEER_CLOCK_TAI : STEER_CLOCK_MONOTONIC;
-  }
 
   if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(struct steer_metadata))) return STEER_unstamped;
   struct steer_metadata* metadata = (void*)(long)ctx->data_meta;
   if ((void*)(metadata + 1) > (void*)(long)ctx->data) return STEER_unstamped;
   metadata->magic = STEER_MAGIC;
-  metadata->clock = clock;
+  metadata->clock = options.has_tai_clock ? STEER_CLOCK_TAI : STEER_CLOCK_MONOTONIC;
   metadata->time = time;
-  return clock == STEER_CLOCK_HARDWARE ? STEER_stamped_hardware : STEER_stamped_software;
+  metadata->hardware_time = hardware_time;
+  return hardware_time ? STEER_stamped_hardware : STEER_stamped_software;
 }
 
 SEC("xdp")
@@ -195,6 +192,6 @@ int xsk_def_prog(struct xdp_md* ctx) {
 // program.
 __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
-// The kernel lets only a GPL-compatible program call its functions (the NIC's receive stamp), and knows it by
-// this.
+// The kernel lets only a GPL-compatible program call its functions (the NIC's receive stamp), and knows it
+// by this.
 char program_license[] SEC("license") = "Dual BSD/GPL";

@@ -9,49 +9,50 @@
 
 #include <linux/types.h>
 
-/* Which clock `steer_metadata.time` was read from. */
+/* Which kernel clock `steer_metadata.time` was read from. */
 enum steer_clock {
-  /* No time was taken; never written to metadata. */
-  STEER_CLOCK_NONE = 0,
-  /* The NIC's receive stamp, nanoseconds of the NIC's own clock (its PHC): map it with the PHC, not with the
-   * system clock. It marks the start of the frame; NTP wants its end. */
-  STEER_CLOCK_HARDWARE = 1,
   /* bpf_ktime_get_tai_ns, CLOCK_TAI: CLOCK_REALTIME plus the kernel's TAI offset, which is 0 until somebody
    * sets it and 37 s today where somebody did. Subtract adjtimex(2)'s `tai` to get CLOCK_REALTIME. */
-  STEER_CLOCK_TAI = 2,
+  STEER_CLOCK_TAI = 1,
   /* bpf_ktime_get_ns, CLOCK_MONOTONIC: kernels before 6.1. */
-  STEER_CLOCK_MONOTONIC = 3,
+  STEER_CLOCK_MONOTONIC = 2,
 };
 
 /* Lies immediately before the first byte of the Ethernet header (in DPDK: before rte_pktmbuf_mtod). Its
  * presence is not signalled out of band and the buffer is reused, so the reader checks `magic` and sets it to
- * 0 once read; a frame of a driver without metadata support has none. Host byte order. */
+ * 0 once read; a frame of a driver without metadata support has none. Host byte order.
+ *
+ * Both times are there because the NIC's is useless to a reader that cannot map the NIC's clock, and because
+ * the pair is a sample of that mapping. */
 struct steer_metadata {
   __u32 magic; /* STEER_MAGIC */
   __u32 clock; /* enum steer_clock */
-  __u64 time;  /* nanoseconds of that clock; never 0 */
+  __u64 time;  /* when the XDP program ran, nanoseconds of that clock */
+  /* The NIC's receive stamp, nanoseconds of the NIC's own clock (its PHC); 0: none. It marks the start of the
+   * frame, where NTP wants the end: add the wire time of the frame. */
+  __u64 hardware_time;
 };
 
 #define STEER_MAGIC 0x57a17e5dU
 
 /* What became of a frame. The names are those of the data plane's Verdict where they mean the same.
  * X(name, what an operator reads about it) */
-#define STEER_REASONS(X)                                                        \
-  X(redirected_ipv4, "NTP over IPv4 handed to a worker")                        \
-  X(redirected_ipv6, "NTP over IPv6 handed to a worker")                        \
-  X(not_ip, "neither IPv4 nor IPv6, or more than two VLAN tags")                \
-  X(not_udp, "IP, but not UDP")                                                 \
-  X(not_ntp_port, "UDP to another port than ours")                              \
-  X(not_our_address, "destination is not a unicast address of this host")       \
-  X(fragment, "IP fragment")                                                    \
-  X(ipv4_options, "IPv4 header with options")                                   \
-  X(ipv6_extension, "IPv6 with extension headers")                              \
-  X(ip_header_invalid, "IP version or header length makes no sense")            \
-  X(frame_truncated, "frame ends before the header that says whose it is")      \
-  X(link_broadcast, "NTP for us in a broadcast or multicast frame")             \
-  X(no_socket, "NTP for us on a receive queue that no worker serves")           \
-  X(stamped_hardware, "handed to a worker with the NIC's receive time")         \
-  X(stamped_software, "handed to a worker with the XDP program's receive time") \
+#define STEER_REASONS(X)                                                                      \
+  X(redirected_ipv4, "NTP over IPv4 handed to a worker")                                      \
+  X(redirected_ipv6, "NTP over IPv6 handed to a worker")                                      \
+  X(not_ip, "neither IPv4 nor IPv6, or more than two VLAN tags")                              \
+  X(not_udp, "IP, but not UDP")                                                               \
+  X(not_ntp_port, "UDP to another port than ours")                                            \
+  X(not_our_address, "destination is not a unicast address of this host")                     \
+  X(fragment, "IP fragment")                                                                  \
+  X(ipv4_options, "IPv4 header with options")                                                 \
+  X(ipv6_extension, "IPv6 with extension headers")                                            \
+  X(ip_header_invalid, "IP version or header length makes no sense")                          \
+  X(frame_truncated, "frame ends before the header that says whose it is")                    \
+  X(link_broadcast, "NTP for us in a broadcast or multicast frame")                           \
+  X(no_socket, "NTP for us on a receive queue that no worker serves")                         \
+  X(stamped_hardware, "handed to a worker with the NIC's and the XDP program's receive time") \
+  X(stamped_software, "handed to a worker with the XDP program's receive time only")          \
   X(unstamped, "handed to a worker without receive time: the driver has no metadata room")
 
 enum steer_reason {

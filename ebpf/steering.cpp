@@ -80,11 +80,6 @@ struct Steering::Attempt {
   bool hardware_stamp;
   bool tai_clock;
   SteeringMode mode;
-
-  [[nodiscard]] steer_clock clock() const noexcept {
-    if (hardware_stamp) return STEER_CLOCK_HARDWARE;
-    return tai_clock ? STEER_CLOCK_TAI : STEER_CLOCK_MONOTONIC;
-  }
 };
 
 std::string_view name(SteeringMode mode) noexcept {
@@ -92,17 +87,7 @@ std::string_view name(SteeringMode mode) noexcept {
 }
 
 std::string_view name(steer_clock clock) noexcept {
-  switch (clock) {
-    case STEER_CLOCK_NONE:
-      break;
-    case STEER_CLOCK_HARDWARE:
-      return "hardware";
-    case STEER_CLOCK_TAI:
-      return "kernel-tai";
-    case STEER_CLOCK_MONOTONIC:
-      return "kernel-monotonic";
-  }
-  return "none";
+  return clock == STEER_CLOCK_TAI ? "kernel-tai" : "kernel-monotonic";
 }
 
 namespace {
@@ -235,7 +220,8 @@ int Steering::link_to(unsigned ifindex, const Attempt& attempt) {
   if (fd < 0) return errno;
   link_ = Link{fd};
   mode_ = attempt.mode;
-  receive_clock_ = attempt.clock();
+  receive_clock_ = attempt.tai_clock ? STEER_CLOCK_TAI : STEER_CLOCK_MONOTONIC;
+  asks_hardware_time_ = attempt.hardware_stamp;
   return 0;
 }
 

@@ -43,8 +43,7 @@ inline void shell(const std::string& command) {
   if (std::system(command.c_str()) != 0) throw std::runtime_error(command);
 }
 
-// Two ends of a wire, one queue each: "wtserver" (192.0.2.1, 2001:db8::1) and "wtclient" (.2, ::2). Both are
-// in the same namespace, which is enough for raw frames and for attaching.
+// Two ends of a wire, one queue each, without addresses: enough for attaching and for raw frames.
 class Wire {
  public:
   Wire() {

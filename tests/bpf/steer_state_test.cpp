@@ -73,6 +73,7 @@ TEST_CASE("the receive time is the named clock's") {
   CHECK(metadata.clock == static_cast<std::uint32_t>(clock));
   CHECK(metadata.time >= before);
   CHECK(metadata.time <= after);
+  CHECK(metadata.hardware_time == 0);
 }
 
 TEST_CASE("without the kernel's TAI clock the receive time is the monotonic clock's") {

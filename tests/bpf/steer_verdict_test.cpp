@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whose is a frame? Every branch of the XDP program, by table; cut at every length; and against the worker's
-// parser.
+// Whose is a frame? Every branch of the XDP program, by table; cut at every length; and against the
+// worker's parser.
 #include <random>
 
 #include "net/frame.hpp"
