@@ -46,16 +46,24 @@ class Clients:
         listed = self.world.clients()
         self.assertEqual({source: listed.get(source) for source in expected}, expected)
 
+    def by_data_plane(self):
+        """Requests answered by workers, as opposed to kernel sockets."""
+        if world.is_stock():
+            return 0
+        return self.world.verdict("answered") - (self.world.metric("wiretime_packets_total", verdict="answered", port="kernel") or 0)
+
     def test_answer(self):
         """an answer is mode 4, echoes the origin, comes once, and tells this machine's time"""
         for server, source in ((world.V4, world.CLIENT_V4), (world.V6, world.CLIENT_V6)):
-            request = frames.ntp()
-            frame = frames.ethernet(self.world.client.mac("cli0"), self.world.server_mac(),
+            request, mac = frames.ntp(), self.world.server_mac()
+            before = self.by_data_plane()
+            frame = frames.ethernet(self.world.client.mac("cli0"), mac,
                                     frames.ip(source, server, frames.udp(source, server, request)))
             with frames.RawPort(self.world.client, "cli0") as port:
                 port.send(frame)
                 replies = [reply for reply in port.replies(0.6) if reply.origin == request[40:48]]
             self.assertEqual(len(replies), 1)
+            self.assertEqual(self.by_data_plane() - before, 0 if self.transport == "kernel" else 1, "answered by the wrong side")
             reply = replies[0]
             self.assertEqual((reply.mode, reply.version, reply.leap, reply.stratum), (4, 4, 0, 10))
             self.assertEqual((reply.source, reply.target, reply.target_port, len(reply.payload)), (server, source, 40000, 48))

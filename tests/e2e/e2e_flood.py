@@ -98,7 +98,7 @@ class Flood:
             self.assertTrue(any(self.world.ask(server, timeout=1) for _ in range(5)), f"no answer on {server} after the flood")
         listed = self.world.clients()
         flooders = [address for address in listed if address.startswith(("10.99.", "fd99:0:2:"))]
-        self.assertGreater(len(flooders), CLIENTS // 2)
+        self.assertGreater(len(flooders), CLIENTS // 4)
         self.assertTrue(all(len(counts) == 1 for counts in listed.values()), "a client is listed more than once")
         self.assertLess(len(self.world.daemon.log.splitlines()), 200, "the log grew with the flood")
         self.assertEqual(self.world.daemon.stop(), 0, self.world.daemon.log[-2000:])

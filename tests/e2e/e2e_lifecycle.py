@@ -223,7 +223,7 @@ class Refusals(unittest.TestCase):
         need(self, "af_xdp")
         source = world.scratch(self.world, "foreign.c")
         source.write_text('__attribute__((section("xdp"), used)) int foreign(void *context) { return 2; }\n'
-                          'char license[] __attribute__((section("license"), used)) = "GPL";\n')
+                          'char terms[] __attribute__((section("license"), used)) = "GPL";\n')
         self.world.server.must(["clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", f"{source}.o"])
         self.world.server.must(["ip", "link", "set", "dev", "srv0", "xdp", "obj", f"{source}.o", "sec", "xdp"])
 

@@ -5,6 +5,7 @@ The transports are those of the issue: kernel sockets, af_packet, af_xdp, and me
 wire). `wiretimed -v` says what was built in. WIRETIMED may also be a stock chronyd: then only kernel sockets are
 tested, which proves the tests themselves.
 """
+import contextlib
 import functools
 import os
 import pathlib
@@ -105,15 +106,25 @@ class World:
         return peers.environment() if is_stock() else {}
 
     def start(self, wait=True):
+        if self.bridge:  # testpmd does not connect its memif again by itself
+            self.bridge.stop()
+        began = time.time()
         self.daemon = self.server.spawn(self.command(), self.environment(), name="daemon")
-        if self.transport == "memif" and (self.bridge is None or not self.bridge.running()):
-            deadline = time.monotonic() + 15
-            while not (self.lab.dir / "wire.sock").exists() and time.monotonic() < deadline and self.daemon.running():
-                time.sleep(0.05)
+        if self.transport == "memif":
+            self.await_socket(began)
             self.bridge = testpmd(self.server, f"net_memif0,role=client,socket={self.lab.dir}/wire.sock,socket-abstract=no",
                                   "net_af_packet0,iface=srv0", prefix="bridge")
         if wait:
             self.wait_ready()
+
+    def await_socket(self, began, timeout=15):
+        """Until the daemon has made its memif socket, which may replace one left by a killed daemon."""
+        path, deadline = self.lab.dir / "wire.sock", time.monotonic() + timeout
+        while time.monotonic() < deadline and self.daemon.running():
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_ctime >= began - 0.05:
+                    return
+            time.sleep(0.05)
 
     def wait_ready(self, timeout=30):
         deadline = time.monotonic() + timeout
