@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The Internet checksum (RFC 1071) over bytes in any number of pieces, and its incremental update (RFC 1624).
-// Words are added in memory order, eight bytes at a time with end-around carry: the ones-complement sum does
-// not care about byte order until the end. Hot path: any thread, no allocation.
+// Words are added in memory order, eight bytes at a time as two 32-bit halves: the ones-complement sum does
+// not care about word size or byte order until the end, and 64 bits hold 2^32 halves. Hot path: any thread.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ class InternetSum {
     }
     if ((left & 1U) != 0) add_word<std::uint8_t>(p);
   }
-  void add_be16(std::uint16_t value) noexcept { add_value(byte_swap(value)); }
+  void add_be16(std::uint16_t value) noexcept { sum_ += byte_swap(value); }
 
   // The 16-bit ones-complement sum, as a number to store with store_be16. 0xFFFF over data that includes its
   // own right checksum.
@@ -45,15 +45,14 @@ class InternetSum {
   [[nodiscard]] std::uint16_t checksum() const noexcept { return static_cast<std::uint16_t>(~folded()); }
 
  private:
-  void add_value(std::uint64_t value) noexcept {
-    sum_ += value;
-    sum_ += static_cast<std::uint64_t>(sum_ < value);
-  }
   template <typename Word>
   void add_word(const std::byte* p) noexcept {
     Word word;
     std::memcpy(&word, p, sizeof word);
-    add_value(word);
+    if constexpr (sizeof word == 8)
+      sum_ += (word & 0xFFFF'FFFFU) + (word >> 32);
+    else
+      sum_ += word;
   }
 
   std::uint64_t sum_ = 0;

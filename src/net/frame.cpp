@@ -29,15 +29,24 @@ std::uint32_t traffic_class(std::uint8_t dscp) noexcept {
   return (std::uint32_t{dscp} << 2) & 0xFCU;
 }
 
+// Sums what it writes rather than reading it back: a wide load over narrow stores stalls until they retire.
 void reverse_ipv4(std::byte* ip, std::size_t udp_length, std::uint8_t dscp) noexcept {
-  store_u8(ip + ipv4::kTos, static_cast<std::uint8_t>(traffic_class(dscp)));
-  store_be16(ip + ipv4::kTotalLength, static_cast<std::uint16_t>(ipv4::kHeaderSize + udp_length));
+  const auto version_and_tos = static_cast<std::uint16_t>(0x4500U | traffic_class(dscp));
+  const auto total_length = static_cast<std::uint16_t>(ipv4::kHeaderSize + udp_length);
+  constexpr std::uint16_t kTtlAndProtocol = kReplyHopLimit << 8 | protocol::kUdp;
+  InternetSum sum;
+  sum.add({ip + ipv4::kSource, 2 * ipv4::kAddressSize});
+  sum.add_be16(version_and_tos);
+  sum.add_be16(total_length);
+  sum.add_be16(ipv4::kDontFragment);
+  sum.add_be16(kTtlAndProtocol);
+  store_be16(ip + ipv4::kVersionAndLength, version_and_tos);
+  store_be16(ip + ipv4::kTotalLength, total_length);
   store_be16(ip + ipv4::kIdentification, 0);
   store_be16(ip + ipv4::kFragment, ipv4::kDontFragment);
-  store_u8(ip + ipv4::kTtl, kReplyHopLimit);
-  store_be16(ip + ipv4::kChecksum, 0);
+  store_be16(ip + ipv4::kTtl, kTtlAndProtocol);
+  store_be16(ip + ipv4::kChecksum, sum.checksum());
   swap_bytes<ipv4::kAddressSize>(ip + ipv4::kSource, ip + ipv4::kDestination);
-  store_be16(ip + ipv4::kChecksum, internet_checksum({ip, ipv4::kHeaderSize}));
 }
 
 void reverse_ipv6(std::byte* ip, std::size_t udp_length, std::uint8_t dscp) noexcept {
@@ -101,17 +110,22 @@ std::uint32_t reverse(std::span<std::byte> frame, const ParsedFrame& parsed, std
   return static_cast<std::uint32_t>(length);
 }
 
+// Loads no wider than the stores of reverse(), for the reason given there.
 void finish_udp_checksum(std::span<std::byte> frame, const ParsedFrame& parsed) noexcept {
-  IpPacket ip;
-  ip.l3_offset = parsed.l3_offset;
-  ip.l4_offset = parsed.udp_offset;
-  ip.protocol = protocol::kUdp;
-  ip.ipv6 = parsed.ipv6;
   std::byte* udp = frame.data() + parsed.udp_offset;
+  const std::size_t address_size = parsed.ipv6 ? ipv6::kAddressSize : ipv4::kAddressSize;
   // reverse() wrote the length; it never exceeds what parse() found to be there.
   const std::uint16_t udp_length = load_be16(udp + udp::kLength);
-  store_be16(udp + udp::kChecksum, 0);
-  const std::uint16_t checksum = transport_sum(frame, ip, udp_length).checksum();
+  InternetSum sum;
+  sum.add({udp - 2 * address_size, address_size});
+  sum.add({udp - address_size, address_size});
+  sum.add_be16(protocol::kUdp);
+  sum.add_be16(udp_length);  // pseudo-header
+  sum.add_be16(load_be16(udp + udp::kSourcePort));
+  sum.add_be16(load_be16(udp + udp::kDestinationPort));
+  sum.add_be16(udp_length);
+  sum.add(frame.subspan(parsed.payload_offset, udp_length - udp::kHeaderSize));
+  const std::uint16_t checksum = sum.checksum();
   store_be16(udp + udp::kChecksum, checksum == 0 ? std::uint16_t{0xFFFF} : checksum);  // 0 would mean "none"
 }
 

@@ -74,8 +74,10 @@ struct IpPacket {
   if (version_and_length >> 4 != 4 || header < ipv4::kHeaderSize || total < header)
     return Verdict::ip_header_invalid;
   if (total > available) return Verdict::frame_truncated;
-  if (internet_checksum({ip, header}) != 0) return Verdict::ip_checksum_bad;
-  if (header != ipv4::kHeaderSize) return Verdict::ipv4_options;
+  if (header != ipv4::kHeaderSize)
+    return internet_checksum({ip, header}) != 0 ? Verdict::ip_checksum_bad : Verdict::ipv4_options;
+  // Apart from the above, so that the compiler knows the size.
+  if (internet_checksum({ip, ipv4::kHeaderSize}) != 0) return Verdict::ip_checksum_bad;
   if ((load_be16(ip + ipv4::kFragment) & ipv4::kFragmentMask) != 0) return Verdict::fragment;
   out.l3_offset = l3;
   out.l4_offset = static_cast<std::uint16_t>(l3 + ipv4::kHeaderSize);
