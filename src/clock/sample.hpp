@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One measurement of one source (RFC 5905 section 8): what associations and reference clocks produce and the
+// statistics consume. Control thread; a plain value.
+// Sign everywhere: offset > 0 means the local clock is behind the source.
+#pragma once
+
+#include <cstdint>
+
+#include "base/time.hpp"
+#include "clock/snapshot.hpp"
+
+namespace wiretime::clock {
+
+struct Sample {
+  WallTime time{};             // local (cooked) clock, middle of the exchange
+  double offset = 0;           // s
+  double peer_delay = 0;       // s, >= clock precision
+  double peer_dispersion = 0;  // s
+  double root_delay = 0;       // s, the source's own plus peer_delay
+  double root_dispersion = 0;  // s, the source's own plus peer_dispersion
+  std::uint8_t stratum = 0;    // of the source
+  Leap leap = Leap::none;
+
+  friend bool operator==(const Sample&, const Sample&) = default;
+};
+
+[[nodiscard]] inline double seconds_between(WallTime from, WallTime to) noexcept {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+// t + s, to the nearest nanosecond.
+[[nodiscard]] inline WallTime advanced(WallTime t, double s) noexcept {
+  const double ns = s * 1e9;
+  return t + Nanoseconds{static_cast<std::int64_t>(ns < 0 ? ns - 0.5 : ns + 0.5)};
+}
+
+}  // namespace wiretime::clock
