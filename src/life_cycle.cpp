@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "life_cycle.hpp"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <memory>
@@ -151,6 +152,8 @@ class Daemon {
 
   [[nodiscard]] Result<void> start_workers() {
     if (config_.dataplanes.empty()) return {};
+    if (config_.port == 0)
+      return fail("'port 0' means no NTP service, but a dataplane line asks for one: remove either");
     if (auto ok = controller_->prepare_data_plane(); !ok) return ok;
     auto plane = start_data_plane(config_, controller_->host_addresses(), controller_->channels(), log_);
     if (!plane) return tl::make_unexpected(plane.error());
@@ -165,7 +168,8 @@ class Daemon {
       if (auto ok = os::pin_this_thread(std::array{*config_.control_cpu}); !ok) return ok;
     const unsigned priority = options_.scheduler_priority.value_or(config_.scheduler_priority);
     if (priority == 0) return {};
-    return os::set_real_time_priority(static_cast<int>(priority));
+    return os::set_real_time_priority(
+        static_cast<int>(std::min(priority, 99U)));  // chronyd takes 100 for the most
   }
 
   [[nodiscard]] Result<void> drop_privileges() {

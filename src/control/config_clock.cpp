@@ -70,7 +70,7 @@ constexpr std::string_view kNoRtcTracking =
 
 std::span<const Directive> clock_directives() {
   static constexpr Directive kRows[] = {
-      {"clockprecision", [](Arguments& a, Settings& s) { s.clock_precision = a.seconds(); }, Effect::later},
+      {"clockprecision", [](Arguments& a, Settings& s) { s.clock_precision = a.seconds(); }},
       {"corrtimeratio", [](Arguments& a, Settings& s) { s.correction_time_ratio = a.real_from(0.0); },
        Effect::later},
       {"driftfile", read_drift_file, Effect::later},
@@ -83,8 +83,7 @@ std::span<const Directive> clock_directives() {
       {"leapseclist", [](Arguments& a, Settings& s) { s.leap_second_list = a.path(); }, Effect::later},
       {"makestep", read_make_step, Effect::later},
       {"maxchange", read_max_change, Effect::later},
-      {"maxclockerror", [](Arguments& a, Settings& s) { s.max_clock_error_ppm = a.real_from(0.0); },
-       Effect::later},
+      {"maxclockerror", [](Arguments& a, Settings& s) { s.max_clock_error_ppm = a.real_from(0.0); }},
       {"maxdrift", [](Arguments& a, Settings& s) { s.max_drift_ppm = a.real_from(0.0); }, Effect::later},
       {"maxupdateskew", [](Arguments& a, Settings& s) { s.max_update_skew_ppm = a.real_from(0.0); },
        Effect::later},

@@ -78,12 +78,12 @@ void read_bind_metrics_address(Arguments& args, Settings& settings) {
 std::span<const Directive> monitor_directives() {
   static constexpr Directive kRows[] = {
       {"bindcmdaddress", read_bind_command_address},
-      {"bindcmddevice", [](Arguments& a, Settings& s) { s.command_device = a.interface(); }, Effect::later},
+      {"bindcmddevice", [](Arguments& a, Settings& s) { s.command_device = a.interface(); }},
       {"cmdport", [](Arguments& a, Settings& s) { s.command_port = a.port(); }},
       {"cmdratelimit",
        [](Arguments& a, Settings& s) { s.command_rate_limit = read_rate_limit(a, -4, false); },
        Effect::later},
-      {"opencommands", read_open_commands, Effect::later},
+      {"opencommands", read_open_commands},
       {"metricsport", [](Arguments& a, Settings& s) { s.metrics_port = a.port(); }},
       {"bindmetricsaddress", read_bind_metrics_address, Effect::now, Repeat::accumulate},
       {"log", read_log, Effect::later, Repeat::accumulate},

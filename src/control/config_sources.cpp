@@ -156,7 +156,7 @@ std::span<const Directive> source_directives() {
       {"bindacqaddress", read_acquisition_address, Effect::later},
       {"bindacqdevice", [](Arguments& a, Settings& s) { s.acquisition_device = a.interface(); },
        Effect::later},
-      {"dscp", [](Arguments& a, Settings& s) { s.dscp = a.integer<unsigned>(0, 63); }, Effect::later},
+      {"dscp", [](Arguments& a, Settings& s) { s.dscp = a.integer<unsigned>(0, 63); }},
       {"dumpdir", [](Arguments& a, Settings& s) { s.dump_directory = a.path(); }, Effect::now},
       {"maxsamples", [](Arguments& a, Settings& s) { s.max_samples = a.count(); }, Effect::later},
       {"minsamples", [](Arguments& a, Settings& s) { s.min_samples = a.count(); }, Effect::later},
