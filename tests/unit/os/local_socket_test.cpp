@@ -134,6 +134,21 @@ TEST_CASE("a file that is no socket is left alone") {
   CHECK(exists(path));
 }
 
+TEST_CASE("another program's stream socket at the path is left alone") {
+  TemporaryDirectory dir;
+  const auto path = dir / "server.sock";
+  SocketAddress address;
+  address.local.sun_family = AF_UNIX;
+  std::strcpy(address.local.sun_path, path.c_str());
+  const FileDescriptor other{socket(AF_UNIX, SOCK_STREAM, 0)};
+  REQUIRE(bind(other.get(), &address.base, sizeof address.local) == 0);
+  REQUIRE(listen(other.get(), 1) == 0);
+  const auto refused = UnixDatagramServer::bind(path);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Kind::in_use);
+  CHECK(exists(path));
+}
+
 TEST_CASE("a directory open to all users and a path too long are refused") {
   TemporaryDirectory dir;
   REQUIRE(mkdir((dir / "open").c_str(), 0755) == 0);
