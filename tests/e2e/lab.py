@@ -153,7 +153,7 @@ class Host:
         return {"PATH": SYSTEM_PATH, "LC_ALL": "C", "TZ": "UTC", "HOME": "/", **(extra or {})}
 
     def command(self, argv):
-        return self.enter("-n", "-m", "-p") + NO_CLOCK + [str(word) for word in argv]
+        return self.enter("-n", "-m", "-p", "-r") + NO_CLOCK + [str(word) for word in argv]
 
     def run(self, argv, timeout=20, env=None):
         """Runs to completion, at most `timeout` seconds; never raises for what the command does."""
