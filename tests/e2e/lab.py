@@ -140,7 +140,7 @@ class Host:
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL",
              "--mount-proc", "--propagation", "private", "/bin/sh", "-c", HOLDER],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"PATH": SYSTEM_PATH},
-            start_new_session=True)
+            cwd="/", start_new_session=True)
         if self._holder.stdout.readline().strip() != "ready":
             raise LabError(f"cannot make namespaces: {self._holder.stderr.read().strip()}")
         task = self._holder.pid
@@ -153,7 +153,7 @@ class Host:
         return {"PATH": SYSTEM_PATH, "LC_ALL": "C", "TZ": "UTC", "HOME": "/", **(extra or {})}
 
     def command(self, argv):
-        return self.enter("-n", "-m", "-p", "-r") + NO_CLOCK + [str(word) for word in argv]
+        return self.enter("-n", "-m", "-p", "-r", "-w") + NO_CLOCK + [str(word) for word in argv]
 
     def run(self, argv, timeout=20, env=None):
         """Runs to completion, at most `timeout` seconds; never raises for what the command does."""
