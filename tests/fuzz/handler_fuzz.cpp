@@ -41,7 +41,8 @@ void require(bool truth) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size > 4096) return 0;
   static const auto kTables = tables();
-  static server::WorkerState state{"fuzz", 0, {1, 2}, std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})};
+  static server::WorkerState state{
+      "fuzz", 0, {1, 2}, std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})};
   clock::TimeSnapshot snapshot;
   snapshot.valid = true;
   snapshot.reference.leap = clock::Leap::none;
@@ -63,8 +64,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require((ntp::timestamp(reply, ntp::offset::kReceive).value & 1U) == 1);
     require((ntp::timestamp(reply, ntp::offset::kTransmit).value & 1U) == 0);
     net::ParsedFrame parsed;
-    require(net::parse({buffer.get(), frame.length}, net::source_port({buffer.get(), frame.length}, frame.parsed), parsed) !=
-            Verdict::ip_checksum_bad);
+    require(net::parse({buffer.get(), frame.length},
+                       net::source_port({buffer.get(), frame.length}, frame.parsed),
+                       parsed) != Verdict::ip_checksum_bad);
     // A reply fed back gets no answer: two servers can never play ping-pong.
     server::Frame echo{buffer.get(), frame.length, {}, {}, {}};
     server::answer({&echo, 1}, snapshot, *kTables, addresses_of({buffer.get(), frame.length}), state);
