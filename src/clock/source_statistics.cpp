@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "clock/source_statistics.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace wiretime::clock {
+
+namespace {
+
+constexpr std::size_t kSamplesForLine = 3;
+constexpr double kDelayShare = 0.2887;  // 1/sqrt(12), see the header
+constexpr double kOutlierSigmas = 5;
+constexpr std::size_t kSamplesForOutlier = 8;  // fewer say too little of the noise
+constexpr unsigned kOutliersForChange = 3;
+constexpr int kNoiseSteps = 2;
+
+double square(double x) {
+  return x * x;
+}
+
+}  // namespace
+
+SourceStatistics::SourceStatistics(const StatisticsConfig& config) : config_{config} {
+  config_.max_samples = std::clamp<std::size_t>(config_.max_samples, 1, kMaxSamples);
+  config_.min_samples = std::min(config_.min_samples, config_.max_samples);
+  samples_.reserve(kMaxSamples + 1);
+  extra_.reserve(kMaxSamples + 1);
+  observations_.reserve(kMaxSamples + 1);
+  prior_.frequency_sd = config_.frequency_sd;
+}
+
+void SourceStatistics::reset() {
+  samples_.clear();
+  extra_.clear();
+  prior_ = WanderPrior{};
+  prior_.frequency_sd = config_.frequency_sd;
+  noise_ = NoiseModel{};
+  outliers_ = 0;
+  fit_.reset();
+  filtered_ = {};
+  estimate_ = {};
+}
+
+double SourceStatistics::span() const {
+  return fit_ ? seconds_between(samples_[fit_->first].time, samples_.back().time) : 0;
+}
+
+double SourceStatistics::memory() const {
+  if (samples_.size() < kSamplesForLine) return static_cast<double>(samples_.size());
+  // The end of a line through n samples of variance r has the variance 4 r / n.
+  double information = 0;
+  for (const Observation& o : observations_) information += 1 / (square(noise_.jitter()) + o.excess);
+  const double r = static_cast<double>(observations_.size()) / information;
+  return 4 * r / filtered_.state.p_oo;
+}
+
+double SourceStatistics::excess_variance(const Sample& s, double extra) const {
+  const double excess = std::max(0.0, s.peer_delay - min_delay_);
+  return square(kDelayShare * excess) + extra;
+}
+
+void SourceStatistics::fill_observations() {
+  observations_.clear();
+  min_delay_ = samples_[0].peer_delay;
+  for (const Sample& s : samples_) min_delay_ = std::min(min_delay_, s.peer_delay);
+  if (config_.min_delay > 0) min_delay_ = config_.min_delay;
+  double excess = 0;
+  for (std::size_t i = 0; i < samples_.size(); ++i) {
+    const Sample& s = samples_[i];
+    excess += std::max(0.0, s.peer_delay - min_delay_);
+    observations_.push_back({seconds(s.time), s.offset, excess_variance(s, extra_[i])});
+  }
+  mean_excess_ = excess / static_cast<double>(samples_.size());
+}
+
+void SourceStatistics::drop_oldest() {
+  // What the sample told lives on as the state before the next one.
+  prior_.state = run_wander_filter(std::span{observations_}.first(1), prior_, noise_).state;
+  prior_.has_state = true;
+  samples_.erase(samples_.begin());
+  extra_.erase(extra_.begin());
+  observations_.erase(observations_.begin());
+}
+
+// One sample far from the prediction is a bad sample and is given little weight. Three in a row on the same
+// side mean that the source, the path or the oscillator changed: start over from them.
+void SourceStatistics::note_outlier(const Sample& sample) {
+  extra_.push_back(0);
+  if (samples_.size() <= kSamplesForOutlier) return;
+  OscillatorState predicted = filtered_.state;
+  predicted.advance(seconds(sample.time) - predicted.time, noise_.wander());
+  const double innovation = sample.offset - predicted.offset;
+  const double variance = predicted.p_oo + square(noise_.jitter()) + excess_variance(sample, 0);
+  if (square(innovation) <= square(kOutlierSigmas) * variance) {
+    outliers_ = 0;
+    return;
+  }
+  extra_.back() = square(innovation);
+  const bool positive = innovation > 0;
+  outliers_ = outliers_ > 0 && positive == outliers_positive_ ? outliers_ + 1 : 1;
+  outliers_positive_ = positive;
+  if (outliers_ < kOutliersForChange) return;
+
+  const auto keep = static_cast<std::ptrdiff_t>(kOutliersForChange);
+  const double since = seconds_between((samples_.end() - keep - 1)->time, sample.time);
+  prior_.has_state = false;
+  prior_.frequency = filtered_.state.frequency;
+  prior_.frequency_sd = std::sqrt(predicted.p_ff) + std::fabs(innovation) / since;
+  samples_.erase(samples_.begin(), samples_.end() - keep);
+  extra_.assign(kOutliersForChange, 0);
+  outliers_ = 0;
+}
+
+bool SourceStatistics::add(const Sample& sample) {
+  if (!samples_.empty() && sample.time <= samples_.back().time) return false;
+  if (samples_.empty()) origin_ = sample.time;
+  samples_.push_back(sample);
+  note_outlier(sample);
+  refit();
+  return true;
+}
+
+void SourceStatistics::refit() {
+  fill_observations();
+  while (samples_.size() > config_.max_samples) drop_oldest();
+
+  const double floor = std::max(config_.clock_precision, samples_.back().peer_dispersion * 0.1);
+  const double expected = std::max(floor, kDelayShare * mean_excess_);
+  if (samples_.size() >= kSamplesForLine)
+    noise_ = improve_noise_model(observations_, prior_, noise_, expected, kNoiseSteps);
+  else
+    noise_.jitter_exponent = static_cast<int>(std::lround(std::log2(std::max(expected, 1e-9) * 1e9)));
+  filtered_ = run_wander_filter(observations_, prior_, noise_);
+
+  std::array<Point, kMaxSamples> points;
+  const double newest = observations_.back().time;
+  for (std::size_t i = 0; i < observations_.size(); ++i) {
+    const Observation& o = observations_[i];
+    points[i] = {o.time - newest, o.offset, std::sqrt(square(noise_.jitter()) + o.excess)};
+  }
+  fit_ = fit_window(std::span{points}.first(observations_.size()), config_.min_samples);
+
+  const OscillatorState& s = filtered_.state;
+  const double r = square(noise_.jitter()) + observations_.back().excess;
+  estimate_.time = samples_.back().time;
+  estimate_.offset = s.offset;
+  estimate_.offset_sd = std::sqrt(s.p_oo);
+  estimate_.frequency = s.frequency;
+  estimate_.frequency_sd = std::sqrt(s.p_ff);
+  estimate_.skew = estimate_.frequency_sd * student_t(samples_.size() > 2 ? samples_.size() - 2 : 1);
+  estimate_.wander = noise_.wander();
+  // Prior minus posterior variance of the last update: p_before = p r / (r - p).
+  estimate_.correction = r > s.p_oo ? s.p_oo / std::sqrt(r - s.p_oo) : estimate_.offset_sd;
+}
+
+void SourceStatistics::shift(WallTime at, double frequency_change, double offset_change) {
+  if (samples_.empty()) return;
+  const double rate = 1 + frequency_change;
+  const auto moved = [&](double since) { return offset_change + since * frequency_change; };
+  const double at_seconds = seconds(at);
+  const auto shift_state = [&](OscillatorState& s) {
+    const double d = moved(s.time - at_seconds);
+    s.offset -= d;
+    s.time += d;
+    s.frequency = (s.frequency - frequency_change) / rate;
+  };
+  for (Sample& s : samples_) {
+    const double d = moved(seconds_between(at, s.time));
+    s.offset -= d;
+    s.time = advanced(s.time, d);
+  }
+  if (prior_.has_state) shift_state(prior_.state);
+  prior_.frequency = (prior_.frequency - frequency_change) / rate;
+  shift_state(filtered_.state);
+  const double d = moved(seconds_between(at, estimate_.time));
+  estimate_.offset -= d;
+  estimate_.time = advanced(estimate_.time, d);
+  estimate_.frequency = (estimate_.frequency - frequency_change) / rate;
+  if (fit_) {
+    fit_->offset -= d;
+    fit_->frequency = (fit_->frequency - frequency_change) / rate;
+  }
+}
+
+double SourceStatistics::offset_at(WallTime t) const {
+  return estimate_.offset + estimate_.frequency * seconds_between(estimate_.time, t);
+}
+
+double SourceStatistics::offset_sd_at(WallTime t) const {
+  OscillatorState s = filtered_.state;
+  s.advance(std::max(0.0, seconds_between(estimate_.time, t)), estimate_.wander);
+  return std::sqrt(s.p_oo);
+}
+
+SourceStatistics::Best SourceStatistics::best_sample(WallTime now, double clock_error) const {
+  Best best;
+  const double growth = clock_error + estimate_.skew;
+  bool first = true;
+  for (const Sample& s : samples_) {
+    const double age = seconds_between(s.time, now);
+    const double dispersion = s.root_dispersion + std::fabs(age) * growth;
+    const double distance = s.root_delay / 2 + dispersion;
+    if (!first && distance > best.distance) continue;
+    first = false;
+    best = {s.offset + estimate_.frequency * age, distance, s.root_delay, dispersion};
+  }
+  return best;
+}
+
+}  // namespace wiretime::clock
