@@ -76,8 +76,20 @@ configure() {  # DIRECTORY MESON_OPTION...
   fi || { tail -20 "$dir/configure.log" >&2; return 1; }
 }
 
-build() {  # DIRECTORY TARGET...
+show_progress() {  # ninja's output -> a line at each quarter of a long build
+  local line shown=0 part
+  while IFS= read -r line; do
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+    part=$((BASH_REMATCH[1] * 4 / BASH_REMATCH[2]))
+    if [ "$part" -gt "$shown" ] && [ "$part" -lt 4 ] && [ "${BASH_REMATCH[2]}" -ge 20 ]; then
+      shown=$part
+      say "  ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]} build steps"
+    fi
+  done
+}
+
+build() {  # DIRECTORY TARGET...; needs pipefail
   local dir=$1
   shift
-  ninja -C "$dir" "$@" >"$dir/build.log" 2>&1 || { tail -40 "$dir/build.log" >&2; return 1; }
+  ninja -C "$dir" "$@" 2>&1 | tee "$dir/build.log" | show_progress || { tail -40 "$dir/build.log" >&2; return 1; }
 }
