@@ -73,7 +73,7 @@ class Controller final : private CommandTarget {
   [[nodiscard]] Result<void> open_command_udp(const IpAddress& address);
   [[nodiscard]] bool family_wanted(Family family) const;
   // Notes a family that the host does not have and goes on; any other failure is the caller's.
-  [[nodiscard]] Result<void> note_or_fail(const os::SocketResult<void>& opened, Family family);
+  [[nodiscard]] Result<void> note_or_fail(const os::SocketResult<void>& opened, const IpAddress& address);
   void publish_tables();
   void refresh_reference();
   void tell_synchronisation();

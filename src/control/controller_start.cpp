@@ -26,29 +26,27 @@ bool Controller::family_wanted(Family family) const {
   return environment_.only == Family::unspecified || environment_.only == family;
 }
 
-Result<void> Controller::note_or_fail(const os::SocketResult<void>& opened, Family family) {
+Result<void> Controller::note_or_fail(const os::SocketResult<void>& opened, const IpAddress& address) {
   using Kind = os::SocketError::Kind;
   if (opened) return {};
+  const bool v6 = address.family == Family::ipv6;
   // With IPv6 switched off by sysctl the family exists, but not even ::1 does.
   const bool missing = opened.error().kind == Kind::not_available ||
-                       (family == Family::ipv6 && opened.error().kind == Kind::no_such_address);
+                       (v6 && address.is_loopback() && opened.error().kind == Kind::no_such_address);
   if (!missing) return fail(opened.error().message);
-  bool& noted = noted_missing_v6_;
-  if (family != Family::ipv6 || !noted)
-    environment_.log.info("{}; going on without it", opened.error().message);
-  if (family == Family::ipv6) noted = true;
+  if (!v6 || !noted_missing_v6_) environment_.log.info("{}; going on without it", opened.error().message);
+  if (v6) noted_missing_v6_ = true;
   return {};
 }
 
 Result<void> Controller::open_ntp_socket(Family family) {
   if (!family_wanted(family)) return {};
-  return note_or_fail(ntp_.open(family), family);
+  return note_or_fail(ntp_.open(family), *IpAddress::parse(family == Family::ipv6 ? "::" : "0.0.0.0"));
 }
 
 Result<void> Controller::open_command_udp(const IpAddress& address) {
   if (!family_wanted(address.family)) return {};
-  return note_or_fail(command_.open_udp(address, config_.command_port, config_.command_device),
-                      address.family);
+  return note_or_fail(command_.open_udp(address, config_.command_port, config_.command_device), address);
 }
 
 Result<void> Controller::open_privileged_sockets() {
@@ -65,8 +63,7 @@ Result<void> Controller::open_privileged_sockets() {
   if (config_.metrics_port != 0) {
     for (const IpAddress& address : config_.metrics_addresses) {
       if (!family_wanted(address.family)) continue;
-      if (auto ok = note_or_fail(metrics_.open(address, config_.metrics_port), address.family); !ok)
-        return ok;
+      if (auto ok = note_or_fail(metrics_.open(address, config_.metrics_port), address); !ok) return ok;
     }
   }
   return {};

@@ -32,7 +32,7 @@ struct ServiceState {
 
   [[nodiscard]] Seconds uptime() const { return os::monotonic_now() - started_monotonic; }
   // The kernel sockets' state first.
-  [[nodiscard]] std::vector<server::WorkerState*> states() const {
+  [[nodiscard]] std::vector<server::WorkerState*> states() {
     std::vector<server::WorkerState*> all{&kernel};
     if (data_plane != nullptr) {
       const auto workers = data_plane->states();
@@ -43,7 +43,7 @@ struct ServiceState {
 
   server::Channels channels;
   TimePublisher time;
-  mutable server::WorkerState kernel;
+  server::WorkerState kernel;
   ntp::AccessRules ntp_access;
   ntp::AccessRules command_access;
   CommandCounts command_counts;

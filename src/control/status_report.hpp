@@ -9,7 +9,7 @@ namespace wiretime::control {
 
 class StatusReport final : public status::Report {
  public:
-  explicit StatusReport(const ServiceState& state) : state_{state} {}
+  explicit StatusReport(ServiceState& state) : state_{state} {}
 
   [[nodiscard]] status::ServiceReport service() const override;
   [[nodiscard]] status::Tracking tracking() const override;
@@ -26,7 +26,7 @@ class StatusReport final : public status::Report {
  private:
   [[nodiscard]] std::vector<ntp::ClientTable*> client_tables() const;
 
-  const ServiceState& state_;
+  ServiceState& state_;
 };
 
 }  // namespace wiretime::control
