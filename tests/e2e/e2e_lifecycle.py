@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Starting, stopping, being killed, and refusing to start: one clear line and exit 1 each time."""
 import os
+import shutil
 import signal
 import socket
 import time
@@ -147,12 +148,12 @@ class Refusals(unittest.TestCase):
         self.world = world.World(start=False)
         self.addCleanup(self.world.close)
 
-    def refused(self, *mentions, config=None, transport="kernel", prefix=()):
+    def refused(self, *mentions, config=None, transport="kernel", prefix=(), program=None):
         """Exit 1 in time, and the last line of output mentions every word of `mentions`; chrony's own daemon words
         things its own way."""
         self.world.transport = transport
         path = self.world.write_config(self.world.full_config() if config is None else config)
-        output = self.world.server.run([*prefix, world.wiretimed(), "-d", "-x", "-f", path], 30, self.world.environment())
+        output = self.world.server.run([*prefix, program or world.wiretimed(), "-d", "-x", "-f", path], 30, self.world.environment())
         self.assertEqual(output.code, 1, str(output))
         lines = output.text.strip().splitlines()
         self.assertTrue(lines, "refused without a word")
@@ -216,7 +217,9 @@ class Refusals(unittest.TestCase):
 
     def test_no_permission(self):
         """started by an ordinary user"""
-        self.refused(prefix=["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"])
+        # A copy, because the way to the build directory may be closed to that user.
+        self.refused(program=shutil.copy(world.wiretimed(), world.scratch(self.world, "daemon")),
+                     prefix=["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"])
 
     def test_foreign_xdp_program(self):
         """another XDP program on the interface is left alone, with a clear error"""

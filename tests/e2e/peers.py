@@ -39,12 +39,12 @@ def program(path):
     return str(root() / path)
 
 
-def environment():
-    top = root()
-    libraries = [top / f"{base}/{os.uname().machine}-linux-gnu{sub}" for base in ("usr/lib", "lib") for sub in ("", "/systemd")]
+def environment(top=None):
+    top = top or root()
+    libraries = [f"{base}/{os.uname().machine}-linux-gnu{sub}" for base in ("usr/lib", "lib") for sub in ("", "/systemd")]
     return {
         "PATH": f"{top}/usr/sbin:{top}/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "LD_LIBRARY_PATH": ":".join(str(path) for path in libraries if path.is_dir()),
+        "LD_LIBRARY_PATH": ":".join(f"{top}/{path}" for path in libraries if (root() / path).is_dir()),
         "PYTHONPATH": f"{top}/usr/lib/python3/dist-packages",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
@@ -82,10 +82,11 @@ def timesyncd(host, server, timeout=10):
     (host_path := pathlib.Path(f"/proc/{host.holder_pid}/root/etc/systemd/timesyncd.conf")).write_text(
         f"[Time]\nNTP={server}\nFallbackNTP=\n")
     host_path.chmod(0o644)
-    host.must(["mkdir", "-p", "/run/systemd/timesync"])
+    host.must(["mkdir", "-p", "/run/systemd/timesync", "/run/stock"])
+    host.must(["mount", "--bind", root(), "/run/stock"])  # the way to the original may be closed to that user
     process = host.spawn(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
-                          program("lib/systemd/systemd-timesyncd")],
-                         {**environment(), "SYSTEMD_LOG_LEVEL": "debug", "SYSTEMD_LOG_TARGET": "console"})
+                          "/run/stock/lib/systemd/systemd-timesyncd"],
+                         {**environment(pathlib.Path("/run/stock")), "SYSTEMD_LOG_LEVEL": "debug", "SYSTEMD_LOG_TARGET": "console"})
     ok = process.wait_for("Contacted time server", timeout)
     process.stop()
     return Answer(ok and "NTP response:" in process.log, process.log)
