@@ -8,6 +8,7 @@
 
 #include "dpdk/devargs.hpp"
 #include "dpdk/eal.hpp"
+#include "dpdk/memif_links.hpp"
 #include "dpdk/port.hpp"
 #include "dpdk/receive_time.hpp"
 #include "dpdk/worker.hpp"
@@ -89,6 +90,7 @@ struct DataPlane::ServedPort {
   std::unique_ptr<Port> port;
   OwnedPort owned;
   std::atomic<bool> announce{false};  // writers: control thread sets, worker clears
+  std::atomic<bool> serve{false};     // memif: writer MemifLinks; readers: workers
   unsigned announcements_left = 0;
 };
 
@@ -156,6 +158,14 @@ void DataPlane::make_workers(const DataPlaneOptions& options) {
       next = (next + 1) % static_cast<unsigned>(workers_.size());
     }
   }
+
+  std::vector<MemifLinks::Link> links;
+  for (auto& served : ports_)
+    if (served->port->config().kind == server::DataplaneConfig::Kind::memif)
+      links.push_back({served->port.get(), &served->serve});
+  std::vector<Worker*> workers;
+  for (auto& worker : workers_) workers.push_back(worker.get());
+  memif_links_ = std::make_unique<MemifLinks>(std::move(links), std::move(workers));
 }
 
 void DataPlane::add_queue(ServedPort& served, std::uint16_t queue, Worker& worker, unsigned worker_number,
@@ -169,6 +179,7 @@ void DataPlane::add_queue(ServedPort& served, std::uint16_t queue, Worker& worke
   q.state = state_of(port, worker_number, options);
   q.owned = owned ? &served.owned : nullptr;
   q.xdp_metadata = port.config().kind == server::DataplaneConfig::Kind::af_xdp;
+  if (port.config().kind == server::DataplaneConfig::Kind::memif) q.serve = &served.serve;
   q.announce = owned && queue == 0 ? &served.announce : nullptr;
   worker.add_queue(q);
 }
@@ -205,6 +216,7 @@ Result<void> DataPlane::launch() {
 DataPlane::~DataPlane() {
   for (auto& worker : workers_) worker->stop();
   for (unsigned number = 0; number < workers_.size(); ++number) rte_eal_wait_lcore(Eal::worker_lcore(number));
+  memif_links_.reset();
   workers_.clear();
   ports_.clear();
   eal_.reset();
@@ -213,6 +225,7 @@ DataPlane::~DataPlane() {
 
 void DataPlane::tick() {
   offsets_->update();
+  memif_links_->update();
   for (std::size_t i = 0; i < ports_.size(); ++i) look_at(*ports_[i], infos_[i]);
   check_pulse();
   pass_on_driver_log();

@@ -24,6 +24,7 @@
 namespace wiretime::dpdk {
 
 class Eal;
+class MemifLinks;
 class Port;
 class Worker;
 struct ClockOffsets;
@@ -94,6 +95,7 @@ class DataPlane {
   std::vector<PortInfo> infos_;  // by port
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Pulse> pulses_;  // by worker
+  std::unique_ptr<MemifLinks> memif_links_;
   bool healthy_ = true;
 };
 

@@ -2,7 +2,6 @@
 #include "dpdk/eal.hpp"
 
 #include <fmt/format.h>
-#include <rte_alarm.h>
 #include <rte_build_config.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -11,8 +10,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <semaphore>
+
+#include "dpdk/interrupt_gate.hpp"
 
 namespace wiretime::dpdk {
 
@@ -99,20 +98,6 @@ std::string why(const DriverLog& log) {
   return said.empty() ? std::string{rte_strerror(rte_errno)} : said;
 }
 
-// EAL's interrupt thread outlives its ports and may still be at work for one of them. Alarms run on that same
-// thread, one after the other with everything else: when the second has run, it is idle. False: it is stuck.
-bool interrupt_thread_idle() {
-  std::binary_semaphore ran{0};
-  const auto alarm = [](void* semaphore) { static_cast<std::binary_semaphore*>(semaphore)->release(); };
-  for (int round = 0; round < 2; ++round) {
-    if (rte_eal_alarm_set(1, alarm, &ran) != 0) return false;
-    if (ran.try_acquire_for(std::chrono::milliseconds{200})) continue;
-    rte_eal_alarm_cancel(alarm, &ran);
-    return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 Result<EalPlan> plan_eal(const EalOptions& options, const Host& host) {
@@ -167,13 +152,16 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options, DriverLog& lo
                                              : ""));
   }
   const auto workers = std::max<std::size_t>(wanted.worker_cpus.size(), 1);
-  return std::unique_ptr<Eal>{new Eal{log, plan->hugepages, static_cast<unsigned>(workers)}};
+  return std::unique_ptr<Eal>{new Eal{plan->hugepages, static_cast<unsigned>(workers)}};
 }
 
+// Not rte_eal_cleanup: it takes memory away under EAL's interrupt thread, which lives as long as the process
+// and crashes on what it was still doing. Nothing of EAL's is on disk, so the end of the process cleans up.
+// Till then the thread is shut in for good, behind a gate that is its for good: it must not meet what is
+// destroyed next.
 Eal::~Eal() {
-  const CapturedStandardError captured{log_};
-  // Otherwise the end of the process will do: nothing of EAL's is on disk.
-  if (interrupt_thread_idle()) rte_eal_cleanup();
+  auto* const gate = new InterruptGate;
+  (void)gate->close();
 }
 
 }  // namespace wiretime::dpdk

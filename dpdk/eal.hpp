@@ -47,10 +47,8 @@ class Eal {
   [[nodiscard]] static unsigned worker_lcore(unsigned worker) { return worker + 1; }
 
  private:
-  Eal(DriverLog& log, bool hugepages, unsigned worker_count)
-      : log_(log), hugepages_(hugepages), worker_count_(worker_count) {}
+  Eal(bool hugepages, unsigned worker_count) : hugepages_(hugepages), worker_count_(worker_count) {}
 
-  DriverLog& log_;
   bool hugepages_;
   unsigned worker_count_;
 };

@@ -7,12 +7,15 @@
 #include <rte_errno.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
 #include "dpdk/devargs.hpp"
 #include "dpdk/host.hpp"
+#include "dpdk/interrupt_gate.hpp"
 #include "dpdk/memif_socket.hpp"
 #include "os/file_descriptor.hpp"
 
@@ -64,12 +67,22 @@ rte_eth_conf port_configuration(const rte_eth_dev_info& info, unsigned queues) {
   return conf;
 }
 
+// What to do about a driver's complaint, where we know.
+std::string advice(const server::DataplaneConfig& config, const std::string& complaint) {
+  if (complaint.find("combined queue count") != std::string::npos)
+    return fmt::format("; give it more with `ethtool -L {} combined {}` or ask for fewer", config.device,
+                       config.queues);
+  if (config.kernel_owns_port() && geteuid() != 0)
+    return "; run as root or with the capabilities of wiretimed.service";
+  return "";
+}
+
 }  // namespace
 
 tl::unexpected<Error> Port::failure(std::string what, int code) const {
-  const std::string said = log_.first_error();
-  return fail(fmt::format("{}: {}: {}", describe(config_), what,
-                          said.empty() ? std::string{rte_strerror(code < 0 ? -code : code)} : said));
+  std::string why = log_.first_error();
+  if (why.empty()) why = rte_strerror(code < 0 ? -code : code);
+  return fail(fmt::format("{}: {}: {}{}", describe(config_), what, why, advice(config_, why)));
 }
 
 Result<std::unique_ptr<Port>> Port::open(const server::DataplaneConfig& config, unsigned number,
@@ -84,6 +97,9 @@ Result<std::unique_ptr<Port>> Port::open(const server::DataplaneConfig& config, 
 
 Port::~Port() {
   if (id_ == RTE_MAX_ETHPORTS) return;
+  // net_memif frees what a message of the peer, on the interrupt thread, may just be using.
+  InterruptGate gate;
+  if (config_.kind == Kind::memif) (void)gate.close();
   stop();
   const CapturedStandardError captured{log_};
   rte_eth_dev_close(id_);
@@ -193,15 +209,13 @@ std::uint32_t Port::link_speed() const {
 
 PortStatistics Port::statistics() {
   rte_eth_stats s{};
-  if (rte_eth_stats_get(id_, &s) != 0) return total_;
+  if (rte_eth_stats_get(id_, &s) != 0) return statistics_;
   const PortStatistics now{s.ipackets, s.opackets, s.imissed, s.rx_nombuf, s.ierrors, s.oerrors};
   for (const auto field :
        {&PortStatistics::received, &PortStatistics::sent, &PortStatistics::missed, &PortStatistics::no_buffer,
-        &PortStatistics::receive_errors, &PortStatistics::transmit_errors}) {
-    total_.*field += now.*field - (now.*field >= seen_.*field ? seen_.*field : 0);
-  }
-  seen_ = now;
-  return total_;
+        &PortStatistics::receive_errors, &PortStatistics::transmit_errors})
+    statistics_.*field = std::max(statistics_.*field, now.*field);
+  return statistics_;
 }
 
 }  // namespace wiretime::dpdk

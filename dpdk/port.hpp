@@ -41,7 +41,7 @@ class Port {
   [[nodiscard]] net::MacAddress mac() const;
   [[nodiscard]] bool link_up() const;
   [[nodiscard]] std::uint32_t link_speed() const;  // Mbit/s, 0 when unknown
-  // Since the port was opened; never runs backwards, though drivers' own counters do when a link is lost.
+  // Since the port was opened. Never runs backwards, though net_memif shows zeros while it has no peer.
   [[nodiscard]] PortStatistics statistics();
 
  private:
@@ -61,8 +61,7 @@ class Port {
   rte_device* device_ = nullptr;
   std::uint16_t id_ = RTE_MAX_ETHPORTS;  // RTE_MAX_ETHPORTS: not probed
   bool started_ = false;
-  PortStatistics seen_;            // what the driver said last
-  PortStatistics total_;           // what we say
+  PortStatistics statistics_;      // what we said last
   std::vector<PacketPool> pools_;  // by queue; outlive the queues
 };
 

@@ -18,16 +18,18 @@ namespace {
 
 constexpr unsigned kWalksPerHousekeeping = 256;
 
-// Naps: none for the first walks, so that a burst's stragglers meet a waking worker; then they double.
+// Naps: none for the first walks, so that a burst's stragglers meet a waking worker; then they double. Where
+// this program takes the receive time a nap makes it late; where the XDP program has, only the answer waits.
 constexpr unsigned kWalksBeforeNap = 64;
 constexpr long kShortestNapNs = 5'000;
 constexpr long kLongestNapNs = 100'000;
+constexpr long kLongestNapXdpNs = 200'000;
 
 constexpr std::uint32_t kNeighborAnswersPerSecond = 1000;
 constexpr std::uint32_t kNeighborBurst = 200;
 
-void nap(unsigned turn) noexcept {
-  const long length = turn < 5 ? std::min(kShortestNapNs << turn, kLongestNapNs) : kLongestNapNs;
+void nap(unsigned turn, long longest_ns) noexcept {
+  const long length = turn < 6 ? std::min(kShortestNapNs << turn, longest_ns) : longest_ns;
   const timespec time{0, length};
   clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
 }
@@ -48,9 +50,14 @@ bool on_vlan(const server::Frame& frame, std::uint16_t vlan) noexcept {
          (load_be16(frame.data + net::ethernet::kHeaderSize) & net::ethernet::kVlanIdMask) == vlan;
 }
 
+bool may_serve(const PortQueue& q) noexcept {
+  return q.serve == nullptr || q.serve->load(std::memory_order_relaxed);
+}
+
 }  // namespace
 
 void Worker::add_queue(const PortQueue& queue) {
+  longest_nap_ns_ = queue.xdp_metadata && longest_nap_ns_ != kLongestNapNs ? kLongestNapXdpNs : kLongestNapNs;
   queues_.push_back(
       {queue, net::RateLimiter{rte_get_tsc_hz(), kNeighborAnswersPerSecond, kNeighborBurst, os::read_tsc()}});
 }
@@ -59,6 +66,7 @@ void Worker::run() noexcept {
   prctl(PR_SET_TIMERSLACK, 1UL);  // naps as short as asked for
   keep_house();
   for (unsigned walks = 1; !stop_.load(std::memory_order_relaxed); ++walks) {
+    if (on_hold()) continue;
     const bool napped = rest(walk());
     if (napped || walks % kWalksPerHousekeeping == 0) keep_house();
   }
@@ -69,7 +77,7 @@ void Worker::keep_house() noexcept {
   tables_ = channels_.tables.refresh(number_);
   heartbeat_.store(heartbeat_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   for (Queue& q : queues_)
-    if (q.announce != nullptr && q.announce->load(std::memory_order_relaxed)) announce(q);
+    if (q.announce != nullptr && q.announce->load(std::memory_order_relaxed) && may_serve(q)) announce(q);
 }
 
 bool Worker::rest(unsigned received) noexcept {
@@ -78,11 +86,19 @@ bool Worker::rest(unsigned received) noexcept {
     return false;
   }
   if (idle_ == server::WorkerIdle::nap && ++empty_walks_ > kWalksBeforeNap) {
-    nap(empty_walks_ - kWalksBeforeNap);
+    nap(empty_walks_ - kWalksBeforeNap, longest_nap_ns_);
     return true;
   }
   rte_pause();
   return false;
+}
+
+bool Worker::on_hold() noexcept {
+  const std::uint32_t epoch = hold_.load(std::memory_order_acquire);
+  if ((epoch & 1U) == 0) return false;
+  held_.store(epoch, std::memory_order_release);
+  nap(0, kShortestNapNs);
+  return true;
 }
 
 unsigned Worker::walk() noexcept {
@@ -92,6 +108,7 @@ unsigned Worker::walk() noexcept {
 }
 
 unsigned Worker::serve(Queue& q) noexcept {
+  if (!may_serve(q)) return 0;
   std::array<rte_mbuf*, server::kBurstSize> received;
   const unsigned n = rte_eth_rx_burst(q.port, q.queue, received.data(), server::kBurstSize);
   if (n == 0) return 0;

@@ -38,9 +38,10 @@ struct PortQueue {
   std::uint16_t queue = 0;
   rte_mempool* pool = nullptr;
   server::WorkerState* state = nullptr;
-  const OwnedPort* owned = nullptr;       // null: the kernel owns the port, its addresses are in Tables
-  bool xdp_metadata = false;              // frames carry the XDP program's receive time
-  std::atomic<bool>* announce = nullptr;  // writers: control thread sets, worker clears; null: never
+  const OwnedPort* owned = nullptr;          // null: the kernel owns the port, its addresses are in Tables
+  bool xdp_metadata = false;                 // frames carry the XDP program's receive time
+  const std::atomic<bool>* serve = nullptr;  // writer: control thread; false: hands off. null: always serve
+  std::atomic<bool>* announce = nullptr;     // writers: control thread sets, worker clears; null: never
 };
 
 class Worker {
@@ -55,6 +56,11 @@ class Worker {
   // Returns after stop().
   void run() noexcept;
   void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
+
+  // Keeps the worker away from all queues, from when held() says so until release(). For moments only.
+  void hold() noexcept { hold_.store(++hold_epoch_, std::memory_order_release); }
+  [[nodiscard]] bool held() const noexcept { return held_.load(std::memory_order_acquire) == hold_epoch_; }
+  void release() noexcept { hold_.store(++hold_epoch_, std::memory_order_release); }
 
   // Changes as long as the worker is alive.
   [[nodiscard]] std::uint64_t heartbeat() const noexcept {
@@ -77,6 +83,7 @@ class Worker {
   void send(Queue& q, unsigned count) noexcept;
   void announce(Queue& q) noexcept;
   [[nodiscard]] bool rest(unsigned received) noexcept;
+  [[nodiscard]] bool on_hold() noexcept;
 
   const unsigned number_;
   const server::WorkerIdle idle_;
@@ -86,6 +93,7 @@ class Worker {
   const server::Tables* tables_ = nullptr;
   clock::TimeSnapshot snapshot_;
   unsigned empty_walks_ = 0;
+  long longest_nap_ns_ = 0;
 
   // The burst in hand: frames_[i] lies in mbufs_[i].
   std::array<server::Frame, server::kBurstSize> frames_{};
@@ -93,7 +101,10 @@ class Worker {
   std::array<bool, server::kBurstSize> stamped_by_xdp_{};
 
   alignas(64) std::atomic<std::uint64_t> heartbeat_{0};  // writer: the worker; reader: control thread
+  std::atomic<std::uint32_t> held_{0};                   // the same: the hold that the worker has noticed
   alignas(64) std::atomic<bool> stop_{false};            // writer: control thread; reader: the worker
+  std::atomic<std::uint32_t> hold_{0};                   // the same; odd: wait
+  std::uint32_t hold_epoch_ = 0;                         // control thread
 };
 
 }  // namespace wiretime::dpdk
