@@ -58,13 +58,18 @@ double SourceStatistics::memory() const {
 
 double SourceStatistics::excess_variance(const Sample& s, double extra) const {
   const double excess = std::max(0.0, s.peer_delay - min_delay_);
-  return square(kDelayShare * excess) + extra;
+  const double dispersion = std::max(0.0, s.peer_dispersion - min_dispersion_);
+  return square(kDelayShare * excess) + square(dispersion) + extra;
 }
 
 void SourceStatistics::fill_observations() {
   observations_.clear();
   min_delay_ = samples_[0].peer_delay;
-  for (const Sample& s : samples_) min_delay_ = std::min(min_delay_, s.peer_delay);
+  min_dispersion_ = samples_[0].peer_dispersion;
+  for (const Sample& s : samples_) {
+    min_delay_ = std::min(min_delay_, s.peer_delay);
+    min_dispersion_ = std::min(min_dispersion_, s.peer_dispersion);
+  }
   if (config_.min_delay > 0) min_delay_ = config_.min_delay;
   double excess = 0;
   for (std::size_t i = 0; i < samples_.size(); ++i) {

@@ -5,7 +5,7 @@
 //
 // Error of a sample: with delay S above the minimum made of two queues of independent exponential length, the
 // offset error is uniform in +-S/2, so its standard deviation is S/sqrt(12); white noise of unknown level
-// (timestamps) and the source's dispersion are added.
+// (timestamps), found from the samples, and dispersion above the least in the window are added.
 #pragma once
 
 #include <cstddef>
@@ -96,6 +96,7 @@ class SourceStatistics {
   WanderPrior prior_;
   NoiseModel noise_;
   double min_delay_ = 0;
+  double min_dispersion_ = 0;
   double mean_excess_ = 0;
   unsigned outliers_ = 0;  // in a row, with the same sign
   bool outliers_positive_ = false;
