@@ -218,7 +218,7 @@ class Refusals(unittest.TestCase):
     def test_no_permission(self):
         """started by an ordinary user"""
         # A copy, because the way to the build directory may be closed to that user.
-        self.refused(program=shutil.copy(world.wiretimed(), world.scratch(self.world, "daemon")),
+        self.refused("root", program=shutil.copy(world.wiretimed(), world.scratch(self.world, "daemon")),
                      prefix=["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"])
 
     def test_foreign_xdp_program(self):

@@ -8,6 +8,13 @@ import unittest
 import lab
 
 
+def explain(error):
+    """The exception and where our own code raised it; unittest's frames say nothing."""
+    kind, value, trace = error
+    frames = [frame for frame in traceback.extract_tb(trace) if "/unittest/" not in frame.filename]
+    return "".join(traceback.format_list(frames) + traceback.format_exception_only(kind, value))
+
+
 class TapResult(unittest.TestResult):
     def __init__(self):
         super().__init__()
@@ -39,16 +46,16 @@ class TapResult(unittest.TestResult):
 
     def addFailure(self, test, error):
         super().addFailure(test, error)
-        self.report(False, test, detail="".join(traceback.format_exception(*error)))
+        self.report(False, test, detail=explain(error))
 
     def addError(self, test, error):
         super().addError(test, error)
-        self.report(False, test, detail="".join(traceback.format_exception(*error)))
+        self.report(False, test, detail=explain(error))
 
     def addSubTest(self, test, subtest, error):
         super().addSubTest(test, subtest, error)
         if error is not None:
-            self.report(False, test, f" {subtest._subDescription()}", "".join(traceback.format_exception(*error)))
+            self.report(False, test, f" {subtest._subDescription()}", explain(error))
 
 
 def main():
