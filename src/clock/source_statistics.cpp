@@ -156,8 +156,8 @@ void SourceStatistics::refit() {
   estimate_.frequency_sd = std::sqrt(s.p_ff);
   estimate_.skew = estimate_.frequency_sd * student_t(samples_.size() > 2 ? samples_.size() - 2 : 1);
   estimate_.wander = noise_.wander();
-  // Prior minus posterior variance of the last update: p_before = p r / (r - p).
-  estimate_.correction = r > s.p_oo ? s.p_oo / std::sqrt(r - s.p_oo) : estimate_.offset_sd;
+  // Gain times the spread of a sample: what an ordinary sample moves the estimate by.
+  estimate_.correction = s.p_oo / std::sqrt(r);
 }
 
 void SourceStatistics::shift(WallTime at, double frequency_change, double offset_change) {
