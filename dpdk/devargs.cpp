@@ -54,6 +54,8 @@ std::string device_arguments(const Config& config, unsigned number, bool copy_mo
       return fmt::format("{},iface={},start_queue=0,queue_count={},busy_budget=0{}", name, config.device,
                          config.queues, copy_mode ? ",force_copy=1" : "");
     case Kind::af_packet:
+      // The driver puts back the tag that the kernel took off, but always as 802.1Q: an outer 802.1ad tag
+      // comes and goes as 0x8100.
       return fmt::format("{},iface={},qpairs={},blocksz=16384,framesz=2048,framecnt=2048,qdisc_bypass=1",
                          name, config.device, config.queues);
     case Kind::memif:

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "dpdk/interrupt_gate.hpp"
 #include "ring_port.hpp"
 
 using namespace wiretime;
@@ -171,4 +172,54 @@ TEST_CASE("a running worker answers, shows its pulse, returns when stopped and h
   s.channels.tables.publish(std::make_unique<server::Tables>());
   s.channels.tables.reclaim();
   CHECK(s.channels.tables.retired() == 0);
+}
+
+TEST_CASE("a queue that may not be served is left alone") {
+  Serving s{"hands_off"};
+  std::atomic<bool> serve{false};
+  s.queue = s.port.queue(s.fixture.state);
+  s.queue->serve = &serve;
+  s.start();
+  s.port.give(frame_with({}, ntp_request()));
+  CHECK(s.worker.walk() == 0);
+  serve = true;
+  CHECK(s.worker.walk() == 1);
+  CHECK(s.count(Verdict::answered) == 1);
+}
+
+TEST_CASE("a held worker touches no queue until it is released") {
+  Serving s{"held"};
+  s.worker.add_queue(s.port.queue(s.fixture.state));
+  s.worker.hold();
+  CHECK_FALSE(s.worker.held());
+  const auto run = [](void* w) {
+    static_cast<dpdk::Worker*>(w)->run();
+    return 0;
+  };
+  const unsigned lcore = dpdk::Eal::worker_lcore(0);
+  REQUIRE(rte_eal_remote_launch(run, &s.worker, lcore) == 0);
+  const auto wait_for = [](const auto& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return condition();
+  };
+  CHECK(wait_for([&] { return s.worker.held(); }));
+  s.port.give(frame_with({}, ntp_request()));
+  std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  CHECK(s.count(Verdict::answered) == 0);
+  s.worker.release();
+  CHECK(wait_for([&] { return s.count(Verdict::answered) == 1; }));
+  s.worker.stop();
+  CHECK(rte_eal_wait_lcore(lcore) == 0);
+}
+
+TEST_CASE("EAL's interrupt thread can be shut in and let out, again and again") {
+  (void)dpdk::test::eal();
+  dpdk::InterruptGate gate;
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(gate.close());
+    CHECK(gate.closed());
+    gate.open();
+    CHECK_FALSE(gate.closed());
+  }
 }
