@@ -71,6 +71,15 @@ class Clients:
             self.assertLess(reply.receive, reply.transmit)
 
 
+    def test_versions_and_modes(self):
+        """versions 1 to 4 are answered in kind, mode 1 with mode 2, version 1 without a mode with mode 4"""
+        for server in world.FAMILIES.values():
+            for version, mode, answer in ((1, 3, 4), (2, 3, 4), (3, 3, 4), (4, 3, 4), (3, 1, 2), (4, 1, 2), (1, 0, 4)):
+                reply = self.world.ask(server, request=frames.ntp(version, mode))
+                self.assertIsNotNone(reply, f"version {version} mode {mode}")
+                self.assertEqual((reply.version, reply.mode), (version, answer), f"version {version} mode {mode}")
+
+
 def add_client_cases():
     for client in peers.CLIENTS:
         for family, server in world.FAMILIES.items():

@@ -61,6 +61,22 @@ class Metrics:
         after = [self.world.metric(name, **labels) for name, labels in names]
         self.assertEqual([late - early for late, early in zip(after, before)], [25, 25])
 
+    def test_steering(self):
+        """the XDP program's own counters tell the requests it handed over from what it left to the kernel"""
+        if self.transport != "af_xdp":
+            self.skipTest("only af_xdp has an XDP program")
+        def counts():
+            return [self.world.metric("wiretime_xdp_frames_total", reason=reason)
+                    for reason in ("redirected_ipv4", "redirected_ipv6", "not_udp")]
+        before = counts()
+        for _ in range(7):
+            self.assertIsNotNone(self.world.ask(world.V4))
+        self.assertIsNotNone(self.world.ask(world.V6))
+        self.world.client.must(["ping", "-c", "2", "-i", "0.2", "-W", "2", world.V4])
+        after = counts()
+        self.assertEqual([late - early for late, early in zip(after, before)][:2], [7, 1])
+        self.assertGreaterEqual(after[2] - before[2], 2)
+
     def raw(self, request):
         with self.world.server.network(), socket.create_connection(("127.0.0.1", 9123), timeout=5) as connection:
             connection.sendall(request)
