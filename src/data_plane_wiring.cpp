@@ -49,7 +49,8 @@ class WiredDataPlane final : public control::DataPlaneView {
     for (const dpdk::PortInfo& info : plane_->ports())
       reports.push_back(
           {info.name, transport(info.kind),
-           fmt::format("receive: {}, transmit: {}", dpdk::name(info.receive), dpdk::name(info.transmit))});
+           fmt::format("receive: {}, transmit: {}", dpdk::name(info.receive), dpdk::name(info.transmit)),
+           info.kind == Kind::af_xdp ? steering_->counts(info.name) : std::vector<status::SteeringCount>{}});
     return reports;
   }
 

@@ -9,6 +9,7 @@ namespace {
 class NoSteering final : public SteeringSet {
  public:
   [[nodiscard]] std::vector<std::string> generic_interfaces() const override { return {}; }
+  [[nodiscard]] std::vector<status::SteeringCount> counts(const std::string&) const override { return {}; }
   void set_local_addresses(std::span<const IpAddress>) override {}
   void detach() override {}
 };

@@ -28,6 +28,17 @@ class LibbpfSteering final : public SteeringSet {
     return names;
   }
 
+  [[nodiscard]] std::vector<status::SteeringCount> counts(const std::string& interface) const override {
+    std::vector<status::SteeringCount> counts;
+    for (const Attached& a : attached_) {
+      if (a.interface != interface) continue;
+      const auto counters = a.steering.counters();
+      for (std::size_t i = 0; counters && i < counters->size(); ++i)
+        counts.push_back({std::string{name(static_cast<steer_reason>(i))}, (*counters)[i]});
+    }
+    return counts;
+  }
+
   void set_local_addresses(std::span<const IpAddress> addresses) override {
     for (Attached& a : attached_)
       if (auto set = a.steering.set_local_addresses(addresses); !set)

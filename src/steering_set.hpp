@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "os/log.hpp"
 #include "server/dataplane_config.hpp"
+#include "status/report.hpp"
 
 namespace wiretime {
 
@@ -21,6 +22,8 @@ class SteeringSet {
 
   // Interfaces whose driver has no XDP: AF_XDP must copy there.
   [[nodiscard]] virtual std::vector<std::string> generic_interfaces() const = 0;
+  // What the program on `interface` did with frames; empty when there is none.
+  [[nodiscard]] virtual std::vector<status::SteeringCount> counts(const std::string& interface) const = 0;
   virtual void set_local_addresses(std::span<const IpAddress> addresses) = 0;  // failures are logged
   virtual void detach() = 0;
 };

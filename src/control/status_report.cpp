@@ -100,7 +100,7 @@ std::vector<status::WorkerReport> StatusReport::workers() const {
 }
 
 std::vector<status::PortReport> StatusReport::ports() const {
-  std::vector<status::PortReport> reports{{"kernel", "kernel", "receive: kernel, transmit: daemon"}};
+  std::vector<status::PortReport> reports{{"kernel", "kernel", "receive: kernel, transmit: daemon", {}}};
   if (state_.data_plane != nullptr) {
     auto more = state_.data_plane->ports();
     reports.insert(reports.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));

@@ -289,6 +289,13 @@ void write_service(Exposition& out, const Report& report) {
     out.sample({{"port", port.name}, {"transport", port.transport}, {"timestamp_rung", port.timestamp_rung}},
                1U);
   }
+  out.family(
+      "wiretime_xdp_frames_total", kCounter,
+      "Frames the XDP program saw, by what became of them: redirected_* went to a worker, the stamped_* and "
+      "unstamped ones among these by receive time, all others to the kernel.");
+  for (const PortReport& port : report.ports())
+    for (const SteeringCount& count : port.steering)
+      out.sample({{"port", port.name}, {"reason", count.reason}}, count.frames);
 }
 
 }  // namespace

@@ -238,10 +238,16 @@ struct WorkerReport {
   VerdictCounts verdicts{};
 };
 
+struct SteeringCount {
+  std::string reason;  // what became of the frame: redirected_ipv4, not_udp, ...
+  std::uint64_t frames = 0;
+};
+
 struct PortReport {
   std::string name;
   std::string transport;       // af_xdp, af_packet, pci, memif, vdev, kernel
   std::string timestamp_rung;  // where receive and transmit stamps come from, best first in DESIGN
+  std::vector<SteeringCount> steering{};  // af_xdp: frames the XDP program saw, by what became of them
 };
 
 struct ClientLogUse {

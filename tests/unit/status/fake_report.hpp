@@ -115,7 +115,8 @@ class FakeReport : public Report {
     return all;
   }
   std::vector<PortReport> ports() const override {
-    return {{"eth1", "af_xdp", "xdp"}, {"a\"b\\c", "memif", "tsc"}};
+    return {{"eth1", "af_xdp", "xdp", {{"redirected_ipv4", 40}, {"not_udp", 0}}},
+            {"a\"b\\c", "memif", "tsc", {}}};
   }
 
   Activity activity() const override { return {1, 2, 3, 4, 5}; }

@@ -277,6 +277,13 @@ TEST_CASE("every verdict of every worker is a series, zero or not", "[metrics]")
   CHECK(series("a\"b\\c", "0", Verdict::transmit_failed) == "5");
 }
 
+TEST_CASE("what the XDP program did with frames is there for the ports that have one", "[metrics]") {
+  const Page page = parse(render_metrics(fake::FakeReport{}));
+  CHECK(page.samples.at("wiretime_xdp_frames_total").size() == 2);
+  CHECK(value(page, "wiretime_xdp_frames_total", {{"port", "eth1"}, {"reason", "redirected_ipv4"}}) == "40");
+  CHECK(value(page, "wiretime_xdp_frames_total", {{"port", "eth1"}, {"reason", "not_udp"}}) == "0");
+}
+
 TEST_CASE("label values with quotes, backslashes and newlines are escaped", "[metrics]") {
   const std::string text = render_metrics(fake::FakeReport{});
   CHECK(text.find("wiretime_build_info{version=\"1.2.3 \\\"test\\\\build\\\"\\n\"} 1\n") !=
