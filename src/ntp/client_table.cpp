@@ -55,9 +55,12 @@ ClientTable::ClientTable(std::size_t max_records, std::array<std::uint64_t, 2> s
 
 std::size_t ClientTable::bucket_of(const IpAddress& address) const noexcept {
   const auto w = words(address);
-  const std::uint64_t h =
-      mix(w[0] ^ secret_[0], w[1] ^ secret_[1] ^ static_cast<std::uint64_t>(address.family));
-  return (mix(h, secret_[0] | 1U) & (records_.size() / kWays - 1)) * kWays;
+  // The constants (wyhash's) make up for a secret of few bits.
+  const std::uint64_t low = w[0] ^ secret_[0] ^ 0xA076'1D64'78BD'642FU;
+  const std::uint64_t high =
+      w[1] ^ secret_[1] ^ 0xE703'7ED1'A0B4'28DBU ^ static_cast<std::uint64_t>(address.family);
+  const std::uint64_t hash = mix(mix(low, high), secret_[0] ^ 0x8EBC'6AF0'9C88'C6E3U);
+  return (hash & (records_.size() / kWays - 1)) * kWays;
 }
 
 bool ClientTable::matches(const Record& r, const IpAddress& address) noexcept {

@@ -59,6 +59,15 @@ TEST_CASE("an IPv4 address and the IPv6 address with the same bytes are two clie
   CHECK(listed(table) == 2);
 }
 
+TEST_CASE("clients spread over the buckets whatever the secret") {
+  for (const auto& secret :
+       {std::array<std::uint64_t, 2>{0, 0}, std::array<std::uint64_t, 2>{1, 2}, kSecret}) {
+    ClientTable table{4096, secret};
+    for (std::uint32_t i = 0; i < 1024; ++i) table.record_hit(client(i), ClientService::ntp, 1);
+    CHECK(table.evicted() == 0);
+  }
+}
+
 TEST_CASE("a full bucket gives up its longest silent client and counts that") {
   ClientTable table{8, kSecret};
   for (std::uint32_t i = 0; i < 8; ++i) table.record_hit(client(i), ClientService::ntp, 100 + i);
