@@ -49,8 +49,9 @@ DelayVerdict DelayTest::test(const Sample& sample, const SourceStatistics& stati
     quantile_.add(sample.peer_delay);
     if (quantile_.count() > kSamplesForQuantile && sample.peer_delay > limit)
       return DelayVerdict::above_quantile;
-  } else if (limits_.max_delay_deviation > 0 && deviates(sample, statistics)) {
-    return DelayVerdict::above_deviation;
+  } else if (limits_.max_delay_deviation > 0) {
+    refused_ = deviates(sample, statistics) ? refused_ + 1 : 0;
+    if (refused_ > 0 && refused_ <= kRefusalsInARow) return DelayVerdict::above_deviation;
   }
   return DelayVerdict::accepted;
 }

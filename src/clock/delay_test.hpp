@@ -45,10 +45,14 @@ class DelayTest {
   void set_limits(const DelayLimits& limits);  // chronyc maxdelay and its kin
 
  private:
+  // A path that stays long has been rerouted, or holdover would never end.
+  static constexpr unsigned kRefusalsInARow = 16;
+
   [[nodiscard]] bool deviates(const Sample& sample, const SourceStatistics& statistics) const;
 
   DelayLimits limits_;
   QuantileEstimate quantile_;
+  unsigned refused_ = 0;  // in a row, for deviation
 };
 
 }  // namespace wiretime::clock

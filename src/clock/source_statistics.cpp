@@ -10,10 +10,11 @@ namespace wiretime::clock {
 namespace {
 
 constexpr std::size_t kSamplesForLine = 3;
-constexpr double kDelayShare = 0.2887;  // 1/sqrt(12), see the header
 constexpr double kOutlierSigmas = 5;
 constexpr std::size_t kSamplesForOutlier = 8;  // fewer say too little of the noise
 constexpr unsigned kOutliersForChange = 3;
+constexpr std::size_t kSamplesForPath = 8;
+constexpr double kPathSpreads = 10;  // of the delays' mean above their least
 constexpr int kNoiseSteps = 2;
 
 double square(double x) {
@@ -22,7 +23,8 @@ double square(double x) {
 
 }  // namespace
 
-SourceStatistics::SourceStatistics(const StatisticsConfig& config) : config_{config} {
+SourceStatistics::SourceStatistics(const StatisticsConfig& config)
+    : config_{config}, asymmetry_{config.asymmetry} {
   config_.max_samples = std::clamp<std::size_t>(config_.max_samples, 1, kMaxSamples);
   config_.min_samples = std::min(config_.min_samples, config_.max_samples);
   samples_.reserve(kMaxSamples + 1);
@@ -38,7 +40,10 @@ void SourceStatistics::reset() {
   prior_.frequency_sd = config_.frequency_sd;
   noise_ = NoiseModel{};
   outliers_ = 0;
+  path_first_ = 0;
+  asymmetry_.reset();
   fit_.reset();
+  std_dev_ = 0;
   filtered_ = {};
   estimate_ = {};
 }
@@ -56,28 +61,61 @@ double SourceStatistics::memory() const {
   return 4 * r / filtered_.state.p_oo;
 }
 
-double SourceStatistics::excess_variance(const Sample& s, double extra) const {
-  const double excess = std::max(0.0, s.peer_delay - min_delay_);
+double SourceStatistics::excess(const Sample& s, double base) const {
+  return std::max(0.0, s.peer_delay - (config_.min_delay > 0 ? config_.min_delay : base));
+}
+
+double SourceStatistics::corrected_offset(const Sample& s, double base) const {
+  return s.offset + asymmetry_.value() * excess(s, base);
+}
+
+double SourceStatistics::excess_variance(const Sample& s, double base, double extra) const {
   const double dispersion = std::max(0.0, s.peer_dispersion - min_dispersion_);
-  return square(kDelayShare * excess) + square(dispersion) + extra;
+  return square(asymmetry_.share() * excess(s, base)) + square(dispersion) + extra;
+}
+
+// The least delay of the newest samples is far above that of all before: packets take another way now, and
+// are measured against its least delay. A shorter path needs no such care.
+void SourceStatistics::notice_longer_path() {
+  if (samples_.size() - path_first_ < 2 * kSamplesForPath) return;
+  const auto first = samples_.begin() + static_cast<std::ptrdiff_t>(path_first_);
+  const auto newer = samples_.end() - static_cast<std::ptrdiff_t>(kSamplesForPath);
+  const auto summary = [](auto from, auto to) {
+    double least = from->peer_delay;
+    double sum = 0;
+    for (auto s = from; s != to; ++s) {
+      least = std::min(least, s->peer_delay);
+      sum += s->peer_delay;
+    }
+    return std::pair{least, sum / static_cast<double>(to - from) - least};
+  };
+  const auto [old_least, old_spread] = summary(first, newer);
+  const auto [new_least, new_spread] = summary(newer, samples_.end());
+  if (new_least - old_least > kPathSpreads * std::max({old_spread, new_spread, config_.clock_precision}))
+    path_first_ = static_cast<std::size_t>(newer - samples_.begin());
 }
 
 void SourceStatistics::fill_observations() {
   observations_.clear();
-  min_delay_ = samples_[0].peer_delay;
+  notice_longer_path();
+  const auto least_delay = [this](std::size_t from, std::size_t to) {
+    double least = samples_[from].peer_delay;
+    for (std::size_t i = from; i < to; ++i) least = std::min(least, samples_[i].peer_delay);
+    return least;
+  };
+  min_delay_ = config_.min_delay > 0 ? config_.min_delay : least_delay(path_first_, samples_.size());
+  old_min_delay_ = path_first_ > 0 ? least_delay(0, path_first_) : min_delay_;
   min_dispersion_ = samples_[0].peer_dispersion;
-  for (const Sample& s : samples_) {
-    min_delay_ = std::min(min_delay_, s.peer_delay);
-    min_dispersion_ = std::min(min_dispersion_, s.peer_dispersion);
-  }
-  if (config_.min_delay > 0) min_delay_ = config_.min_delay;
-  double excess = 0;
+  for (const Sample& s : samples_) min_dispersion_ = std::min(min_dispersion_, s.peer_dispersion);
+  double sum = 0;
   for (std::size_t i = 0; i < samples_.size(); ++i) {
     const Sample& s = samples_[i];
-    excess += std::max(0.0, s.peer_delay - min_delay_);
-    observations_.push_back({seconds(s.time), s.offset, excess_variance(s, extra_[i])});
+    const double base = i < path_first_ ? old_min_delay_ : min_delay_;
+    sum += excess(s, base);
+    observations_.push_back(
+        {seconds(s.time), corrected_offset(s, base), excess_variance(s, base, extra_[i])});
   }
-  mean_excess_ = excess / static_cast<double>(samples_.size());
+  mean_excess_ = sum / static_cast<double>(samples_.size());
 }
 
 void SourceStatistics::drop_oldest() {
@@ -87,6 +125,7 @@ void SourceStatistics::drop_oldest() {
   samples_.erase(samples_.begin());
   extra_.erase(extra_.begin());
   observations_.erase(observations_.begin());
+  if (path_first_ > 0) --path_first_;
 }
 
 // One sample far from the prediction is a bad sample and is given little weight. Three in a row on the same
@@ -96,8 +135,8 @@ void SourceStatistics::note_outlier(const Sample& sample) {
   if (samples_.size() <= kSamplesForOutlier) return;
   OscillatorState predicted = filtered_.state;
   predicted.advance(seconds(sample.time) - predicted.time, noise_.wander());
-  const double innovation = sample.offset - predicted.offset;
-  const double variance = predicted.p_oo + square(noise_.jitter()) + excess_variance(sample, 0);
+  const double innovation = corrected_offset(sample, min_delay_) - predicted.offset;
+  const double variance = predicted.p_oo + square(noise_.jitter()) + excess_variance(sample, min_delay_, 0);
   if (square(innovation) <= square(kOutlierSigmas) * variance) {
     outliers_ = 0;
     return;
@@ -116,6 +155,7 @@ void SourceStatistics::note_outlier(const Sample& sample) {
   samples_.erase(samples_.begin(), samples_.end() - keep);
   extra_.assign(kOutliersForChange, 0);
   outliers_ = 0;
+  path_first_ = 0;
 }
 
 bool SourceStatistics::add(const Sample& sample) {
@@ -132,7 +172,7 @@ void SourceStatistics::refit() {
   while (samples_.size() > config_.max_samples) drop_oldest();
 
   const double floor = std::max(config_.clock_precision, samples_.back().peer_dispersion * 0.1);
-  const double expected = std::max(floor, kDelayShare * mean_excess_);
+  const double expected = std::max(floor, asymmetry_.share() * mean_excess_);
   if (samples_.size() >= kSamplesForLine)
     noise_ = improve_noise_model(observations_, prior_, noise_, expected, kNoiseSteps);
   else
@@ -147,6 +187,7 @@ void SourceStatistics::refit() {
   }
   fit_ = fit_window(std::span{points}.first(observations_.size()), config_.min_samples);
 
+  look_at_residuals();
   const OscillatorState& s = filtered_.state;
   const double r = square(noise_.jitter()) + observations_.back().excess;
   estimate_.time = samples_.back().time;
@@ -158,6 +199,24 @@ void SourceStatistics::refit() {
   estimate_.wander = noise_.wander();
   // Gain times the spread of a sample: what an ordinary sample moves the estimate by.
   estimate_.correction = s.p_oo / std::sqrt(r);
+}
+
+// Residuals about the line, which the newest samples do not pull to themselves as they do the filter's state.
+void SourceStatistics::look_at_residuals() {
+  std_dev_ = 0;
+  if (!fit_) return;
+  std::array<DelayResidual, kMaxSamples> residuals;
+  const double newest = observations_.back().time;
+  std::size_t n = 0;
+  double squares = 0;
+  for (std::size_t i = fit_->first; i < samples_.size(); ++i) {
+    const double line = fit_->offset + fit_->frequency * (observations_[i].time - newest);
+    const double residual = samples_[i].offset - line;
+    squares += square(residual);
+    if (i >= path_first_) residuals[n++] = {excess(samples_[i], min_delay_), residual};
+  }
+  std_dev_ = std::sqrt(squares / static_cast<double>(fit_->samples - 2));
+  asymmetry_.observe(std::span{residuals}.first(n));
 }
 
 void SourceStatistics::shift(WallTime at, double frequency_change, double offset_change) {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "clock/asymmetry.hpp"
 #include "clock/regression.hpp"
 #include "clock/sample.hpp"
 #include "clock/wander_filter.hpp"
@@ -19,11 +20,12 @@
 namespace wiretime::clock {
 
 struct StatisticsConfig {
-  std::size_t min_samples = 6;    // the runs test leaves at least these
-  std::size_t max_samples = 64;   // 1..64
-  double min_delay = 0;           // s, of the path when known (`mindelay`); 0: the least one seen
-  double clock_precision = 1e-9;  // s
-  double frequency_sd = 300e-6;   // of the local clock before the first sample; from the drift file, better
+  std::size_t min_samples = 6;      // the runs test leaves at least these
+  std::size_t max_samples = 64;     // 1..64
+  double min_delay = 0;             // s, of the path when known (`mindelay`); 0: the least one seen
+  std::optional<double> asymmetry;  // -0.5..0.5; not given: estimated
+  double clock_precision = 1e-9;    // s
+  double frequency_sd = 300e-6;     // of the local clock before the first sample; from the drift file, better
 };
 
 // At `time`; the functions below tell it at other times.
@@ -54,6 +56,8 @@ class SourceStatistics {
 
   [[nodiscard]] std::size_t samples() const { return samples_.size(); }
   [[nodiscard]] const std::vector<Sample>& window() const { return samples_; }  // oldest first
+  // Of the path's jitter, in use now: 0 unless given or found to be one-sided.
+  [[nodiscard]] double asymmetry() const { return asymmetry_.value(); }
   // Enough samples for an estimate.
   [[nodiscard]] bool ready() const { return fit_.has_value(); }
   [[nodiscard]] const SourceEstimate& estimate() const { return estimate_; }  // requires one sample
@@ -67,8 +71,8 @@ class SourceStatistics {
   // Variance of the estimate grows between samples by frequency error and wander.
   [[nodiscard]] double offset_sd_at(WallTime t) const;
   [[nodiscard]] double min_delay() const { return min_delay_; }
-  // Standard deviation of the samples about the line, the `Std Dev` of sourcestats.
-  [[nodiscard]] double std_dev() const { return fit_ ? fit_->residual_sd : 0; }
+  // Standard deviation of the samples about the line, whatever their weights: the `Std Dev` of sourcestats.
+  [[nodiscard]] double std_dev() const { return std_dev_; }
 
   // The sample with the least root distance at `now`, its error growing at `clock_error` plus skew; the true
   // offset lies within `distance` of `offset` unless the source or the path is worse than it says.
@@ -85,7 +89,11 @@ class SourceStatistics {
   void note_outlier(const Sample& sample);
   void drop_oldest();
   [[nodiscard]] double seconds(WallTime t) const { return seconds_between(origin_, t); }
-  [[nodiscard]] double excess_variance(const Sample& s, double extra) const;
+  [[nodiscard]] double excess(const Sample& s, double base) const;
+  [[nodiscard]] double excess_variance(const Sample& s, double base, double extra) const;
+  [[nodiscard]] double corrected_offset(const Sample& s, double base) const;
+  void notice_longer_path();
+  void look_at_residuals();
   void fill_observations();
 
   StatisticsConfig config_;
@@ -95,12 +103,16 @@ class SourceStatistics {
   WallTime origin_{};                      // of the prior's and the observations' times
   WanderPrior prior_;
   NoiseModel noise_;
-  double min_delay_ = 0;
+  std::size_t path_first_ = 0;  // index of the first sample that came over today's path
+  double old_min_delay_ = 0;    // of the samples before
+  double min_delay_ = 0;        // of the others
   double min_dispersion_ = 0;
   double mean_excess_ = 0;
+  Asymmetry asymmetry_;
   unsigned outliers_ = 0;  // in a row, with the same sign
   bool outliers_positive_ = false;
   std::optional<LineFit> fit_;
+  double std_dev_ = 0;
   WanderFit filtered_;
   SourceEstimate estimate_;
 };

@@ -37,8 +37,10 @@ void Client::send(Source& source) {
   source.next_poll = now + (bursting ? 2.0 : std::ldexp(1.0, source.poll.poll()));
   if (!flight) return;
   const double at_server = now + flight->there;
-  const double t2 = at_server + server_error(source.config.server, at_server);
-  source.pending = Source::Pending{at_server + flight->back, oscillator_.read(), t2, t2};
+  const double shown = at_server + server_error(source.config.server, at_server);
+  const NtpTimestamp t2 = NtpTimestamp::from(advanced(config_.oscillator.start, shown));
+  source.pending = Source::Pending{at_server + flight->back, advanced(oscillator_.read(), flight->noise1), t2,
+                                   t2, flight->noise4};
 }
 
 void Client::receive(Source& source) {
@@ -47,9 +49,9 @@ void Client::receive(Source& source) {
   const clock::ClockModel& model = discipline_.model();
   const WallTime raw4 = oscillator_.read();
   const WallTime t1 = model.cooked(p.t1);
-  const WallTime t4 = model.cooked(raw4);
-  const WallTime t2 = advanced(Oscillator::kStart, p.t2);
-  const WallTime t3 = advanced(Oscillator::kStart, p.t3);
+  const WallTime t4 = model.cooked(advanced(raw4, p.noise4));
+  const WallTime t2 = p.t2.near(t1);
+  const WallTime t3 = p.t3.near(t4);
 
   clock::Sample sample;
   sample.offset = (seconds_between(t1, t2) + seconds_between(t4, t3)) / 2;
@@ -123,6 +125,19 @@ void Client::measure() {
   ++counted_;
 }
 
+void Client::external_step() {
+  const WallTime before = oscillator_.read();
+  oscillator_.step(config_.external_step);
+  if (!config_.step_noticed) return;
+  const WallTime cooked = discipline_.model().cooked(before);
+  discipline_.model().moved(before, config_.external_step);
+  for (Source& s : sources_) {
+    s.statistics.shift(cooked, 0, config_.external_step);
+    s.fresh = true;  // what is known of the sources is news for this clock
+  }
+  update_clock();
+}
+
 ClientResult Client::run() {
   double next_measure = 1;
   double end_of_slew = 1e18;
@@ -137,7 +152,7 @@ ClientResult Client::run() {
     oscillator_.advance(next);
     if (!stepped && next >= config_.external_step_at) {
       stepped = true;
-      oscillator_.step(config_.external_step);
+      external_step();
     }
     for (Source& s : sources_) {
       if (s.pending && s.pending->arrives <= next) receive(s);

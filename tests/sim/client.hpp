@@ -40,6 +40,7 @@ struct ClientConfig {
   double count_from = 2000;        // s: when errors begin to count
   double external_step_at = 1e18;  // somebody steps the clock
   double external_step = 0;
+  bool step_noticed = true;      // by comparing with the monotonic clock
   double timer_latency = 50e-6;  // s, of the end of a slew
 };
 
@@ -78,7 +79,8 @@ class Client {
     struct Pending {
       double arrives;
       WallTime t1;
-      double t2, t3;  // true time plus the server's error
+      NtpTimestamp t2, t3;
+      double noise4;
     };
     std::optional<Pending> pending;
   };
@@ -88,6 +90,7 @@ class Client {
   void update_clock();
   void apply_kernel_frequency() { oscillator_.set_frequency(discipline_.model().kernel_frequency()); }
   void measure();
+  void external_step();
   [[nodiscard]] double slew_end() const;
 
   ClientConfig config_;

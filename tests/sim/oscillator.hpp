@@ -15,15 +15,17 @@ struct OscillatorConfig {
   double offset = 0.1;        // s, the clock is ahead by this at time 0
   double frequency = 100e-6;  // s/s, the clock is fast by this
   double wander = 1e-9;       // s/s each second: standard deviation of the random walk
+  WallTime start{std::chrono::seconds{1'800'000'000}};  // of true time 0
 };
 
 class Oscillator {
  public:
   Oscillator(const OscillatorConfig& config, std::mt19937_64& random)
-      : random_{random}, wander_{config.wander}, frequency_{config.frequency}, error_{config.offset} {}
-
-  // Epoch of true time 0.
-  static constexpr WallTime kStart{std::chrono::seconds{1'800'000'000}};
+      : random_{random},
+        start_{config.start},
+        wander_{config.wander},
+        frequency_{config.frequency},
+        error_{config.offset} {}
 
   void advance(double to) {
     while (now_ < to) {
@@ -40,7 +42,7 @@ class Oscillator {
   [[nodiscard]] double error() const { return error_; }
   // s/s, of the clock against true time, corrections included.
   [[nodiscard]] double rate() const { return (1 + frequency_) * (1 + correction_) - 1; }
-  [[nodiscard]] WallTime read() const { return clock::advanced(kStart, now_ + error_); }
+  [[nodiscard]] WallTime read() const { return clock::advanced(start_, now_ + error_); }
 
   void set_frequency(double correction) { correction_ = correction; }
   void step(double by) { error_ += by; }
@@ -49,6 +51,7 @@ class Oscillator {
  private:
   std::mt19937_64& random_;
   std::normal_distribution<double> normal_;
+  WallTime start_;
   double wander_;
   double frequency_;
   double correction_ = 0;

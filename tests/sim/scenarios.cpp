@@ -61,24 +61,39 @@ void add_oscillators(std::vector<Scenario>& out) {
   out.push_back(with("wandering", "virtual machine, wander 1e-7", {lan()}, 1e4, 12 * kMicro));
   out.back().config.oscillator.wander = 1e-7;
   out.push_back(with("drift-file", "restart with a good drift file, counted from 20 s", {internet()}, 4000,
-                     80 * kMicro));
+                     100 * kMicro));
   out.back().config.initial_frequency = -100e-6;
   out.back().config.initial_skew = 0.1e-6;
   out.back().config.oscillator.offset = 1e-3;
   out.back().config.count_from = 20;
-  out.push_back(with("external-step", "somebody sets the clock 50 ms ahead", {lan()}, 1e4, 7e-3));
-  out.back().config.external_step_at = 5000;
-  out.back().config.external_step = 0.05;
+  for (const bool noticed : {true, false}) {
+    out.push_back(with(noticed ? "external-step" : "unnoticed-step",
+                       noticed ? "somebody sets the clock 50 ms ahead" : "the same, seen in the samples only",
+                       {lan()}, 1e4, noticed ? 1e-3 : 7e-3));
+    out.back().config.external_step_at = 5000;
+    out.back().config.external_step = 0.05;
+    out.back().config.step_noticed = noticed;
+  }
+  out.push_back(with("era-2036", "NTP's seconds roll over at 4000 s", {lan()}, 8000, 3 * kMicro));
+  out.back().config.oscillator.start = WallTime{std::chrono::seconds{2'085'978'496 - 4000}};
 }
 
 void add_networks(std::vector<Scenario>& out) {
   out.push_back(
       with("asymmetric", "there 40 us longer than back: half of it is the error", {lan()}, 1e4, 21 * kMicro));
   out.back().config.sources[0].path.asymmetry = 40 * kMicro;
+  out.push_back(with("one-sided", "jitter of 100 us on the way there only",
+                     {source(50 * kMicro, 100 * kMicro, 4, 4)}, 2e4, 3 * kMicro));
+  out.back().config.sources[0].path.jitter_back = 0;
   out.push_back(with("loss", "half of the exchanges lost", {lan()}, 2e4, 3 * kMicro));
   out.back().config.sources[0].path.loss = 0.5;
   out.push_back(with("intermittent", "link up and down for 1000 s in turn", {lan()}, 2e4, 15 * kMicro));
   out.back().config.sources[0].path.off_period = 1000;
+  out.push_back(with("software", "kernel timestamps with 3 us of noise", {lan()}, 2e4, 4 * kMicro));
+  out.back().config.sources[0].path.noise = 3 * kMicro;
+  out.push_back(with("reroute", "the path becomes 5 ms longer each way at 6000 s", {lan()}, 2e4, 5 * kMicro));
+  out.back().config.sources[0].path.reroute_at = 6000;
+  out.back().config.sources[0].path.reroute = 5e-3;
   out.push_back(with("congested", "jitter 10 ms", {source(1e-3, 10e-3, 4, 6)}, 2e4, 1e-3));
 }
 

@@ -58,6 +58,17 @@ TEST_CASE("maxdelaydevratio refuses a queue, but not a delay that the offset has
   CHECK(test.test(sample(10, 0.5, 2e-3), statistics) == DelayVerdict::accepted);
 }
 
+TEST_CASE("sixteen refusals in a row are enough: the path has changed") {
+  const auto statistics = steady();
+  DelayTest test{DelayLimits{}};
+  for (int i = 0; i < 10; ++i)
+    CHECK(test.test(sample(10 + i, 0, 5e-3), statistics) != DelayVerdict::accepted);
+  CHECK(test.test(sample(20, 0, 1e-3), statistics) == DelayVerdict::accepted);  // starts counting anew
+  for (int i = 0; i < 16; ++i)
+    CHECK(test.test(sample(21 + i, 0, 5e-3), statistics) != DelayVerdict::accepted);
+  for (int i = 0; i < 5; ++i) CHECK(test.test(sample(37 + i, 0, 5e-3), statistics) == DelayVerdict::accepted);
+}
+
 TEST_CASE("maxdelayquant accepts about the share that it is told") {
   std::mt19937_64 random{3};
   std::exponential_distribution<double> queue{1e3};

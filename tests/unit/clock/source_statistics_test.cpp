@@ -20,7 +20,8 @@ constexpr WallTime kStart{1'800'000'000s};
 struct Source {
   std::mt19937_64 random;
   double offset = 0, frequency = 0, jitter = 100e-6, interval = 16;
-  double elapsed = 0;
+  double elapsed = 0, base = 1e-3;
+  bool one_way = false;
   std::exponential_distribution<double> queue;
 
   explicit Source(std::uint64_t seed) : random{seed} {}
@@ -28,11 +29,11 @@ struct Source {
   Sample next() {
     elapsed += interval;
     const double there = jitter * queue(random);
-    const double back = jitter * queue(random);
+    const double back = one_way ? 0 : jitter * queue(random);
     Sample s;
     s.time = advanced(kStart, elapsed);
     s.offset = truth() + (there - back) / 2;
-    s.peer_delay = 1e-3 + there + back;
+    s.peer_delay = base + there + back;
     s.root_delay = s.peer_delay;
     s.root_dispersion = 1e-5;
     return s;
@@ -168,6 +169,54 @@ TEST_CASE("the best sample is the one with the least distance, older ones pay fo
   CHECK(statistics.best_sample(now, 0).root_delay == Approx(0.5e-3));
   // 48 s at 100 ppm outweighs a quarter of a millisecond.
   CHECK(statistics.best_sample(now, 100e-6).root_delay == Approx(1e-3));
+}
+
+TEST_CASE("a path that becomes longer is measured against its own least delay") {
+  Source source{14};
+  source.jitter = 10e-6;
+  SourceStatistics statistics{StatisticsConfig{}};
+  for (int i = 0; i < 30; ++i) statistics.add(source.next());
+  CHECK(statistics.min_delay() == Approx(1e-3).epsilon(0.02));
+  source.base = 20e-3;
+  for (int i = 0; i < 7; ++i) statistics.add(source.next());
+  CHECK(statistics.min_delay() == Approx(1e-3).epsilon(0.02));
+  statistics.add(source.next());
+  CHECK(statistics.min_delay() == Approx(20e-3).epsilon(0.02));
+  for (int i = 0; i < 20; ++i) statistics.add(source.next());
+  CHECK(statistics.estimate().offset_sd < 5e-6);
+  source.base = 1e-3;  // and back: a shorter path is known by one sample
+  statistics.add(source.next());
+  CHECK(statistics.min_delay() == Approx(1e-3).epsilon(0.05));
+}
+
+TEST_CASE("jitter on one way only is corrected by its delay") {
+  double corrected = 0;
+  double given = 0;
+  double ignored = 0;
+  int found = 0;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    StatisticsConfig config;
+    SourceStatistics estimating{config};
+    config.asymmetry = -0.5;
+    SourceStatistics told{config};
+    config.asymmetry = 0;
+    SourceStatistics ignoring{config};
+    Source source{seed};
+    source.one_way = true;
+    for (int i = 0; i < 60; ++i) {
+      const Sample s = source.next();
+      estimating.add(s);
+      told.add(s);
+      ignoring.add(s);
+    }
+    found += estimating.asymmetry() < -0.4;
+    corrected += std::pow(estimating.estimate().offset, 2);
+    given += std::pow(told.estimate().offset, 2);
+    ignored += std::pow(ignoring.estimate().offset, 2);
+  }
+  CHECK(found >= 27);
+  CHECK(corrected < 0.1 * ignored);
+  CHECK(given < 0.1 * ignored);
 }
 
 TEST_CASE("reset forgets everything") {
