@@ -158,13 +158,17 @@ Send Association::make_packet(const Moment& now, const RequestStamps& stamps) co
 }
 
 void Association::count_missed_poll(Actions& actions) {
-  reach_.record(false);
+  note_reach(false, actions);
   schedule_.adjust(selected_ ? kMissedPollSelected : kMissedPoll);
   StatusUpdate status;
   status.stratum = remote_stratum_;
   status.leap = remote_leap_;
   status.reach = reach_.bits();
   actions.emplace_back(status);
+}
+
+void Association::note_reach(bool answered, Actions& actions) {
+  reach_.record(answered);
   if (reach_.needs_help()) actions.emplace_back(Unreachable{Unreachable::Reason::no_answer});
 }
 

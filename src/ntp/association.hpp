@@ -140,6 +140,7 @@ class Association {
   [[nodiscard]] RequestStamps next_stamps(const Moment& now, bool interleaved) const noexcept;
   [[nodiscard]] Send make_packet(const Moment& now, const RequestStamps& stamps) const noexcept;
   void count_missed_poll(Actions& actions);
+  void note_reach(bool answered, Actions& actions);
   [[nodiscard]] int current_poll() const noexcept;
   [[nodiscard]] double delay_after_sending() const noexcept;
   [[nodiscard]] double delay_after_reply(const Moment& now) const noexcept;
@@ -157,6 +158,7 @@ class Association {
   [[nodiscard]] bool handle_kiss(const Moment& now, Judged& judged, Actions& actions);
   void take_sample(const Moment& now, const Reception& reception, Judged& judged, Actions& actions);
   [[nodiscard]] bool uses_previous_request(const Judged& judged) const noexcept;
+  [[nodiscard]] double asymmetry_correction(double peer_delay) const noexcept;
   [[nodiscard]] bool peer_missed_response(const Judged& judged, double peer_delay) const noexcept;
   [[nodiscard]] bool loops_to_us(const Moment& now, const Reception& reception,
                                  const Reply& reply) const noexcept;

@@ -52,7 +52,8 @@ struct Reception {
 struct Judgement {
   bool delay_ratio_ok = true;      // test B: maxdelayratio, maxdelayquant
   bool delay_deviation_ok = true;  // test C: maxdelaydevratio
-  double poll_change = 0;          // fractions of a poll, from the number of samples against polltarget
+  std::optional<int> poll{};       // log2 s, the adaptation's choice (polltarget); empty: only poll_change
+  double poll_change = 0;          // fractions of a poll
   double skew = 0;                 // of the source's frequency now, s/s
 };
 
@@ -86,8 +87,9 @@ struct StatusUpdate {
 };
 struct Unreachable {
   enum class Reason : std::uint8_t { no_answer, denied };
-  Reason reason =
-      Reason::no_answer;  // no_answer: resolve again or replace; denied: replace, polling has ended
+  // no_answer: nothing from a synchronised source for eight polls, resolve again or replace; denied: replace,
+  // polling has ended.
+  Reason reason = Reason::no_answer;
 };
 // For the log; what there is to do about it has been done.
 struct KissReceived {

@@ -120,7 +120,7 @@ Actions Association::receive(const Moment& now, const Reception& reception) {
   report_.interleaved = judged.interleaved;
   report_.authenticated = reception.authentication == AuthResult::passed;
   remote_poll_ = judged.reply.mode == Mode::symmetric_active ? int{judged.reply.poll} : kHighestPoll;
-  reach_.record(judged.synced);
+  note_reach(judged.synced, actions);
   update_status(judged, actions);
   if (judged.synced) take_sample(now, reception, judged, actions);
   if (judged.refusal) {
@@ -218,9 +218,10 @@ void Association::take_sample(const Moment& now, const Reception& reception, Jud
   judged.test(kTestC, true, Refusal::delay_deviation);
   judged.test(kTestD, !loops_to_us(now, reception, r), Refusal::loop);
 
+  schedule_.note_delay(m.delay);
   clock::Sample sample;
   sample.time = m.time;
-  sample.offset = m.offset + options_.offset_correction;
+  sample.offset = m.offset + options_.offset_correction + asymmetry_correction(m.delay);
   sample.peer_delay = m.delay;
   sample.peer_dispersion = m.dispersion;
   sample.root_delay = r.root_delay + m.delay;
@@ -234,10 +235,17 @@ void Association::take_sample(const Moment& now, const Reception& reception, Jud
   report_.response_time = std::fabs(response_time);
   report_.transmit_stamp = stamps.local_transmit.source;
   report_.receive_stamp = stamps.local_receive.source;
-  schedule_.note_delay(m.delay);
   if (judged.refusal) return;
   ++report_.received_good;
   actions.emplace_back(SampleTaken{sample});
+}
+
+// A packet held up on its way to the source makes the source look ahead by half of that, one held up on its
+// way back makes it look behind.
+double Association::asymmetry_correction(double peer_delay) const noexcept {
+  if (!options_.asymmetry) return 0;
+  const double least = options_.min_delay > 0 ? options_.min_delay : schedule_.min_delay();
+  return std::clamp(*options_.asymmetry, -0.5, 0.5) * std::max(peer_delay - least, 0.0);
 }
 
 // In interleaved symmetric mode the times belong together only when no packet between the peers was lost.
@@ -303,6 +311,7 @@ Actions Association::judged(const Moment& now, const Judgement& judgement) {
   Actions actions;
   skew_ = judgement.skew;
   if (judgement.delay_ratio_ok && judgement.delay_deviation_ok) {
+    if (judgement.poll) schedule_.set_poll(*judgement.poll);
     schedule_.adjust(judgement.poll_change);
     if (bursting() && schedule_.burst_sample_good()) end_burst(now, actions);
     if (options_.kind == SourceKind::server) send_sooner(now);

@@ -32,9 +32,7 @@ PollSchedule::PollSchedule(const SourceOptions& options) noexcept
 
 int PollSchedule::effective_poll(bool reachable) const noexcept {
   if (poll_ >= kMinDistantPoll) return poll_;
-  const std::size_t known = std::min(delay_count_, kDelays);
-  const auto* const end = delays_.data() + known;
-  const bool near = known > 0 && *std::min_element(delays_.data(), end) < kMaxLanDelay;
+  const bool near = delay_count_ > 0 && min_delay() < kMaxLanDelay;
   return reachable && near ? poll_ : kMinDistantPoll;
 }
 
@@ -78,6 +76,16 @@ void PollSchedule::slow_down(int asked_poll) noexcept {
   // not silence us for days, so not beyond kMaxKissPoll unless the operator polls slower anyway.
   const int wanted = std::max(std::min(asked_poll, kMaxKissPoll), std::min(poll_ + 1, kMaxKissPoll));
   if (wanted > min_) set_min_poll(wanted);
+}
+
+void PollSchedule::set_poll(int poll) noexcept {
+  poll_ = std::clamp(poll, min_, max_);
+  score_ = 0;
+}
+
+double PollSchedule::min_delay() const noexcept {
+  if (delay_count_ == 0) return 0;
+  return *std::min_element(delays_.data(), delays_.data() + std::min(delay_count_, kDelays));
 }
 
 void PollSchedule::note_delay(double peer_delay) noexcept {

@@ -65,7 +65,9 @@ class PollSchedule {
   void set_max_poll(int poll) noexcept;  // lowers minpoll if need be; chronyc maxpoll
   // The server said it is asked too often, and perhaps how often would be right.
   void slow_down(int asked_poll) noexcept;
+  void set_poll(int poll) noexcept;  // within the limits; what an adaptation outside has found
   void note_delay(double peer_delay) noexcept;
+  [[nodiscard]] double min_delay() const noexcept;  // of the last eight, s; 0 before the first
 
   // Bursts. `good` samples or `total` requests end one.
   void begin_burst(unsigned good, unsigned total) noexcept;

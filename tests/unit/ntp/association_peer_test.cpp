@@ -115,7 +115,7 @@ class Pair {
         if (!lose()) packets_.push_back({now + from_seconds(delay), 1 - i, send->bytes});
       }
     }
-    if (sampled) carry_out(i, end.association.judged(moment(end), {true, true, 0, 1e-6}));
+    if (sampled) carry_out(i, end.association.judged(moment(end), {true, true, {}, 0, 1e-6}));
   }
 
   std::vector<Packet> packets_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// When an association sends: schedules, bursts, presend, commands, connectivity.
+// When an association sends: schedules, bursts, presend, reachability.
 #include "ntp/association.hpp"
 
 #include <set>
@@ -225,6 +225,20 @@ TEST_CASE("the poll moves with what the statistics say, within the limits") {
   CHECK(about(intervals(sim).back(), 16));
 }
 
+TEST_CASE("a poll chosen outside is taken, within the limits") {
+  Simulation sim{server_options(4, 7)};
+  sim.judgement.poll = 6;
+  sim.start();
+  sim.run_for(300);
+  CHECK(about(intervals(sim).back(), 64));
+  sim.judgement.poll = 12;
+  sim.run_for(600);
+  CHECK(sim.association.schedule().poll() == 7);
+  sim.judgement.poll = -7;
+  sim.run_for(600);
+  CHECK(about(intervals(sim).back(), 16));
+}
+
 TEST_CASE("requests without an answer slow down, less so to the selected source") {
   for (const bool selected : {false, true}) {
     Simulation sim{server_options(4, 10)};
@@ -255,6 +269,17 @@ TEST_CASE("eight polls without an answer ask for a replacement, and so does ever
   CHECK((sim.association.reach().bits() & 1) == 1);
 }
 
+TEST_CASE("a server that answers but is never synchronised is to be replaced as well") {
+  Simulation sim{server_options(4, 4)};
+  sim.server.stratum = 0;
+  sim.server.leap = 3;
+  sim.start();
+  sim.run_for(100);  // seven answers
+  CHECK(sim.unreachable.empty());
+  sim.run_for(20);
+  CHECK(sim.unreachable.size() == 1);
+}
+
 TEST_CASE("maxunreach says when an unreachable source is no longer to be selected") {
   auto options = server_options(4, 4);
   options.max_unreach = 3;
@@ -266,115 +291,6 @@ TEST_CASE("maxunreach says when an unreachable source is no longer to be selecte
   CHECK(sim.association.may_be_selected());
   sim.run_for(16.4);
   CHECK_FALSE(sim.association.may_be_selected());
-}
-
-TEST_CASE("a source that starts offline waits for the online command") {
-  auto options = server_options();
-  options.offline = true;
-  options.iburst = true;
-  Simulation sim{options};
-  sim.start();
-  sim.run_for(1000);
-  CHECK(sim.sent_at.empty());
-  sim.carry_out(sim.association.go_online(sim.moment()));
-  sim.run_for(20);
-  CHECK(sim.sent_at.size() == 4);  // iburst again
-  sim.carry_out(sim.association.go_offline());
-  sim.run_for(1000);
-  CHECK(sim.sent_at.size() == 4);
-  CHECK_FALSE(sim.timer);
-}
-
-TEST_CASE("going offline during a burst lets the burst finish") {
-  auto options = server_options();
-  options.iburst = true;
-  Simulation sim{options};
-  sim.start();
-  sim.run_for(1);
-  sim.carry_out(sim.association.go_offline());
-  CHECK(sim.association.connectivity() == Connectivity::burst_offline);
-  sim.run_for(100);
-  CHECK(sim.sent_at.size() == 4);
-  CHECK(sim.went_offline == 1);
-  CHECK(sim.association.connectivity() == Connectivity::offline);
-}
-
-TEST_CASE("the burst command works on an offline source and goes back to offline") {
-  auto options = server_options();
-  options.offline = true;
-  Simulation sim{options};
-  sim.start();
-  sim.carry_out(sim.association.burst(sim.moment(), 2, 5));
-  CHECK(sim.association.connectivity() == Connectivity::burst_offline);
-  sim.run_for(100);
-  CHECK(sim.sent_at.size() == 2);
-  CHECK(sim.samples.size() == 2);
-  CHECK(sim.association.connectivity() == Connectivity::offline);
-  sim.lose = [] { return true; };
-  sim.carry_out(sim.association.burst(sim.moment(), 2, 5));
-  sim.run_for(100);
-  CHECK(sim.sent_at.size() == 7);
-  CHECK(sim.association.connectivity() == Connectivity::offline);
-}
-
-TEST_CASE("the answer to the last request of an offline burst still counts") {
-  auto options = server_options();
-  options.offline = true;
-  Simulation sim{options};
-  sim.forward = [] { return 1.0; };
-  sim.start();
-  sim.carry_out(sim.association.burst(sim.moment(), 3, 1));
-  sim.run_for(100);
-  CHECK(sim.sent_at.size() == 1);
-  CHECK(sim.samples.size() == 1);
-  CHECK(sim.association.connectivity() == Connectivity::offline);
-}
-
-TEST_CASE("online during the burst of an offline source keeps it online") {
-  auto options = server_options();
-  options.offline = true;
-  Simulation sim{options};
-  sim.start();
-  sim.carry_out(sim.association.burst(sim.moment(), 2, 5));
-  sim.run_for(1);
-  sim.carry_out(sim.association.go_online(sim.moment()));
-  sim.run_for(100);
-  CHECK(sim.association.connectivity() == Connectivity::online);
-  CHECK(sim.sent_at.size() >= 3);
-}
-
-TEST_CASE("auto_offline takes a source offline when a request cannot be sent") {
-  for (const bool automatic : {true, false}) {
-    auto options = server_options(4, 4);
-    options.auto_offline = automatic;
-    Simulation sim{options};
-    sim.send_fails = true;
-    sim.start();
-    sim.run_for(100);
-    CHECK(sim.went_offline == (automatic ? 1 : 0));
-    CHECK(sim.timer.has_value() != automatic);
-    CHECK(sim.association.report().transmitted == 0);
-    sim.send_fails = false;
-    sim.carry_out(sim.association.go_online(sim.moment()));
-    sim.run_for(20);
-    CHECK_FALSE(sim.samples.empty());
-  }
-}
-
-TEST_CASE("a new address starts from nothing, and offline stays offline") {
-  Simulation sim{server_options(4, 8)};
-  sim.judgement.poll_change = 1;
-  sim.start();
-  sim.run_for(500);
-  CHECK(sim.association.schedule().poll() == 8);
-  sim.carry_out(sim.association.start(sim.moment()));
-  CHECK(sim.association.schedule().poll() == 4);
-  CHECK(sim.association.reach().bits() == 0);
-  CHECK(sim.association.report().received == 0);
-  sim.carry_out(sim.association.go_offline());
-  sim.carry_out(sim.association.start(sim.moment()));
-  CHECK(sim.association.connectivity() == Connectivity::offline);
-  CHECK_FALSE(sim.timer);
 }
 
 TEST_CASE("reset_poll brings a distant next request nearer") {

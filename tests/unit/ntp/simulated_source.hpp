@@ -101,7 +101,7 @@ class Simulation {
   double processing = 10e-6;
   std::function<bool()> lose = [] { return false; };
   std::function<void(ntp::Header&)> tamper = [](ntp::Header&) {};
-  ntp::Judgement judgement{true, true, 0, 1e-6};
+  ntp::Judgement judgement{true, true, {}, 0, 1e-6};
   bool send_fails = false;
   clock::Reference reference{};
 
