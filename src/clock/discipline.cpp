@@ -65,15 +65,16 @@ ClockAction Discipline::update(WallTime raw, const ClockEstimate& estimate) {
   const double frequency_change = estimate.skew <= config_.max_update_skew ? estimate.frequency : 0;
   const bool step = step_wanted(remaining);
 
-  action.offset_change = estimate.offset;
+  action.change.at = estimate.time;
+  action.change.offset = estimate.offset;
   const double slewed = step ? 0 : estimate.offset;
-  action.frequency_change =
+  action.change.frequency =
       model_.adjust(raw, frequency_change, slewed, slew_duration(remaining, estimate.correction, interval));
   if (step) {
     action.kind = UpdateKind::step;
     action.step = model_.step(raw, estimate.offset);
   }
-  track(estimate, action.frequency_change);
+  track(estimate, action.change.frequency);
   return action;
 }
 

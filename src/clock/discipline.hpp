@@ -43,13 +43,12 @@ struct ClockEstimate {
 
 enum class UpdateKind : std::uint8_t { slew, step, ignored, give_up };
 
-// What the caller does: step the raw clock by `step`, set kernel_frequency(), then shift every sample with
-// (estimate.time, frequency_change, offset_change).
+// What the caller does: step the raw clock by `step`, set kernel_frequency(), then apply `change` to all that
+// is remembered in cooked time: statistics, filters, timestamps of exchanges under way.
 struct ClockAction {
   UpdateKind kind = UpdateKind::slew;
-  double step = 0;              // s, of the raw clock; 0: none
-  double frequency_change = 0;  // s/s, of the cooked clock
-  double offset_change = 0;     // s, of the cooked clock
+  double step = 0;  // s, of the raw clock; 0: none
+  ClockChange change;
 };
 
 struct Tracking {

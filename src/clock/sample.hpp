@@ -34,4 +34,23 @@ struct Sample {
   return t + Nanoseconds{static_cast<std::int64_t>(ns < 0 ? ns - 0.5 : ns + 0.5)};
 }
 
+// A change of the clock, made at `at` (cooked, before it): it now runs faster by `frequency` (s/s), and was
+// advanced by `offset` (s). Everything remembered in the clock's time moves with it.
+struct ClockChange {
+  WallTime at{};
+  double frequency = 0;
+  double offset = 0;
+
+  // s, by how much the clock as it is now would have shown more at what it called `t`.
+  [[nodiscard]] double moved(WallTime t) const noexcept {
+    return offset + seconds_between(at, t) * frequency;
+  }
+  [[nodiscard]] WallTime apply(WallTime t) const noexcept { return advanced(t, moved(t)); }
+  void apply(Sample& s) const noexcept {
+    const double d = moved(s.time);
+    s.offset -= d;
+    s.time = advanced(s.time, d);
+  }
+};
+
 }  // namespace wiretime::clock

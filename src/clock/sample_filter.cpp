@@ -74,12 +74,8 @@ std::optional<Sample> SampleFilter::take() {
   return out;
 }
 
-void SampleFilter::shift(WallTime at, double frequency_change, double offset_change) {
-  for (Sample& s : samples_) {
-    const double d = offset_change + seconds_between(at, s.time) * frequency_change;
-    s.offset -= d;
-    s.time = advanced(s.time, d);
-  }
+void SampleFilter::shift(const ClockChange& change) {
+  for (Sample& s : samples_) change.apply(s);
 }
 
 }  // namespace wiretime::clock

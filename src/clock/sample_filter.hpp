@@ -32,8 +32,7 @@ class SampleFilter {
   [[nodiscard]] std::optional<Sample> take();
   [[nodiscard]] bool full() const { return samples_.size() >= length_; }
   [[nodiscard]] std::size_t samples() const { return samples_.size(); }
-  // As SourceStatistics::shift.
-  void shift(WallTime at, double frequency_change, double offset_change);
+  void shift(const ClockChange& change);
   void reset() { samples_.clear(); }
 
  private:

@@ -219,32 +219,27 @@ void SourceStatistics::look_at_residuals() {
   asymmetry_.observe(std::span{residuals}.first(n));
 }
 
-void SourceStatistics::shift(WallTime at, double frequency_change, double offset_change) {
+void SourceStatistics::shift(const ClockChange& change) {
   if (samples_.empty()) return;
-  const double rate = 1 + frequency_change;
-  const auto moved = [&](double since) { return offset_change + since * frequency_change; };
-  const double at_seconds = seconds(at);
+  const auto shift_frequency = [&](double& f) { f = (f - change.frequency) / (1 + change.frequency); };
+  const double at = seconds(change.at);
   const auto shift_state = [&](OscillatorState& s) {
-    const double d = moved(s.time - at_seconds);
+    const double d = change.offset + (s.time - at) * change.frequency;
     s.offset -= d;
     s.time += d;
-    s.frequency = (s.frequency - frequency_change) / rate;
+    shift_frequency(s.frequency);
   };
-  for (Sample& s : samples_) {
-    const double d = moved(seconds_between(at, s.time));
-    s.offset -= d;
-    s.time = advanced(s.time, d);
-  }
+  for (Sample& s : samples_) change.apply(s);
   if (prior_.has_state) shift_state(prior_.state);
-  prior_.frequency = (prior_.frequency - frequency_change) / rate;
+  shift_frequency(prior_.frequency);
   shift_state(filtered_.state);
-  const double d = moved(seconds_between(at, estimate_.time));
+  const double d = change.moved(estimate_.time);
   estimate_.offset -= d;
   estimate_.time = advanced(estimate_.time, d);
-  estimate_.frequency = (estimate_.frequency - frequency_change) / rate;
+  shift_frequency(estimate_.frequency);
   if (fit_) {
     fit_->offset -= d;
-    fit_->frequency = (fit_->frequency - frequency_change) / rate;
+    shift_frequency(fit_->frequency);
   }
 }
 

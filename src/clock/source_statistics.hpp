@@ -50,9 +50,7 @@ class SourceStatistics {
   bool add(const Sample& sample);
   void reset();
 
-  // The clock was changed at `at` (cooked, before the change): it now runs faster by `frequency_change` (s/s)
-  // and was advanced by `offset_change` (s).
-  void shift(WallTime at, double frequency_change, double offset_change);
+  void shift(const ClockChange& change);
 
   [[nodiscard]] std::size_t samples() const { return samples_.size(); }
   [[nodiscard]] const std::vector<Sample>& window() const { return samples_; }  // oldest first

@@ -48,21 +48,26 @@ void Client::receive(Source& source) {
   source.pending.reset();
   const clock::ClockModel& model = discipline_.model();
   const WallTime raw4 = oscillator_.read();
-  const WallTime t1 = model.cooked(p.t1);
+  const WallTime t1 = p.t1;
   const WallTime t4 = model.cooked(advanced(raw4, p.noise4));
   const WallTime t2 = p.t2.near(t1);
   const WallTime t3 = p.t3.near(t4);
 
-  clock::Sample sample;
-  sample.offset = (seconds_between(t1, t2) + seconds_between(t4, t3)) / 2;
-  sample.peer_delay = std::max(1e-9, seconds_between(t1, t4) - seconds_between(t2, t3));
-  sample.time = t1 + (t4 - t1) / 2;
-  sample.peer_dispersion = 1e-9 + seconds_between(t1, t4) * 1e-7;
-  sample.root_delay = source.config.server.root_delay + sample.peer_delay;
-  sample.root_dispersion = source.config.server.root_dispersion + sample.peer_dispersion;
-  sample.stratum = source.config.server.stratum;
+  std::optional<clock::Sample> measured = clock::Sample{};
+  measured->offset = (seconds_between(t1, t2) + seconds_between(t4, t3)) / 2;
+  measured->peer_delay = std::max(1e-9, seconds_between(t1, t4) - seconds_between(t2, t3));
+  measured->time = t1 + (t4 - t1) / 2;
+  measured->peer_dispersion = 1e-9 + seconds_between(t1, t4) * 1e-7;
+  measured->root_delay = source.config.server.root_delay + measured->peer_delay;
+  measured->root_dispersion = source.config.server.root_dispersion + measured->peer_dispersion;
+  measured->stratum = source.config.server.stratum;
   ++result_.exchanges;
   source.reachability |= 1;
+  if (source.config.interleaved) {
+    source.held.swap(measured);
+    if (!measured) return;
+  }
+  const clock::Sample& sample = *measured;
   if (source.delays.test(sample, source.statistics) != clock::DelayVerdict::accepted) {
     ++result_.refused;
     return;
@@ -101,10 +106,8 @@ void Client::update_clock() {
   if (result_.first_correction < 0) result_.first_correction = oscillator_.now();
   if (action.step != 0) oscillator_.step(action.step);
   apply_kernel_frequency();
-  for (Source& s : sources_) {
-    s.fresh = false;
-    s.statistics.shift(now, action.frequency_change, action.offset_change);
-  }
+  for (Source& s : sources_) s.fresh = false;
+  shift_all(action.change);
 }
 
 double Client::slew_end() const {
@@ -125,16 +128,22 @@ void Client::measure() {
   ++counted_;
 }
 
+void Client::shift_all(const clock::ClockChange& change) {
+  for (Source& s : sources_) {
+    s.statistics.shift(change);
+    if (s.pending) s.pending->t1 = change.apply(s.pending->t1);
+    if (s.held) change.apply(*s.held);
+  }
+}
+
 void Client::external_step() {
   const WallTime before = oscillator_.read();
   oscillator_.step(config_.external_step);
   if (!config_.step_noticed) return;
   const WallTime cooked = discipline_.model().cooked(before);
   discipline_.model().moved(before, config_.external_step);
-  for (Source& s : sources_) {
-    s.statistics.shift(cooked, 0, config_.external_step);
-    s.fresh = true;  // what is known of the sources is news for this clock
-  }
+  shift_all({cooked, 0, config_.external_step});
+  for (Source& s : sources_) s.fresh = true;  // what is known of the sources is news for this clock
   update_clock();
 }
 

@@ -26,7 +26,8 @@ struct SourceConfig {
   clock::StatisticsConfig statistics;
   clock::SelectOptions options;
   clock::DelayLimits delays;
-  bool burst = true;  // iburst: four exchanges two seconds apart at the start
+  bool interleaved = false;  // a measurement is known one exchange later
+  bool burst = true;         // iburst: four exchanges two seconds apart at the start
 };
 
 struct ClientConfig {
@@ -78,11 +79,12 @@ class Client {
     unsigned sent = 0;
     struct Pending {
       double arrives;
-      WallTime t1;
+      WallTime t1;  // cooked
       NtpTimestamp t2, t3;
       double noise4;
     };
     std::optional<Pending> pending;
+    std::optional<clock::Sample> held;  // interleaved: till the next response
   };
 
   void send(Source& source);
@@ -91,6 +93,7 @@ class Client {
   void apply_kernel_frequency() { oscillator_.set_frequency(discipline_.model().kernel_frequency()); }
   void measure();
   void external_step();
+  void shift_all(const clock::ClockChange& change);
   [[nodiscard]] double slew_end() const;
 
   ClientConfig config_;

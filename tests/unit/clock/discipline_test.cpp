@@ -36,8 +36,8 @@ TEST_CASE("makestep 1 3 steps in the first three updates only, and only above a 
   const auto first = update(d, estimate_at(0, 5, 10e-6));
   CHECK(first.kind == UpdateKind::step);
   CHECK(first.step == Approx(5));
-  CHECK(first.offset_change == Approx(5));
-  CHECK(first.frequency_change == Approx(10e-6));
+  CHECK(first.change.offset == Approx(5));
+  CHECK(first.change.frequency == Approx(10e-6));
   CHECK(update(d, estimate_at(2, 0.9)).kind == UpdateKind::slew);
   CHECK(update(d, estimate_at(4, -5)).kind == UpdateKind::step);
   const auto fourth = update(d, estimate_at(6, 5));
@@ -70,7 +70,7 @@ TEST_CASE("maxchange ignores as often as allowed after the start, then gives up"
   CHECK(update(d, estimate_at(6, 2000)).kind == UpdateKind::ignored);
   const auto last = update(d, estimate_at(8, 2000));
   CHECK(last.kind == UpdateKind::give_up);
-  CHECK(last.offset_change == 0);
+  CHECK(last.change.offset == 0);
   CHECK(d.tracking().updates == 2);
 }
 
@@ -79,11 +79,11 @@ TEST_CASE("a frequency with too large a skew is not applied, its offset is") {
   config.max_update_skew = 10e-6;
   Discipline d{config, 30e-6, 1e-6};
   const auto unsure = update(d, estimate_at(0, 1e-3, 50e-6, 11e-6));
-  CHECK(unsure.frequency_change == 0);
-  CHECK(unsure.offset_change == Approx(1e-3));
+  CHECK(unsure.change.frequency == 0);
+  CHECK(unsure.change.offset == Approx(1e-3));
   CHECK(d.tracking().skew == Approx(1e-6));
   const auto sure = update(d, estimate_at(2, 1e-3, 50e-6, 9e-6));
-  CHECK(sure.frequency_change == Approx(50e-6));
+  CHECK(sure.change.frequency == Approx(50e-6));
   CHECK(d.tracking().frequency == Approx(80e-6).epsilon(1e-3));
 }
 

@@ -89,7 +89,7 @@ TEST_CASE("averaging lowers the error, and the dispersion tells by how much") {
 TEST_CASE("samples waiting in the filter move with the clock") {
   SampleFilter filter{FilterKind::median, 4, false};
   for (int i = 0; i < 4; ++i) filter.add(sample(i, 1e-3 + 10e-6 * i));
-  filter.shift(advanced(kStart, 0), 10e-6, 1e-3);
+  filter.shift({kStart, 10e-6, 1e-3});
   const auto r = filter.take();
   REQUIRE(r);
   CHECK(r->offset == Approx(0).margin(1e-9));

@@ -106,7 +106,7 @@ TEST_CASE("an estimate never sees the corrections made on its behalf") {
     if (i % 7 != 6) continue;
     const double df = corrected.estimate().frequency;
     const double doff = corrected.estimate().offset;
-    corrected.shift(seen.time, df, doff);
+    corrected.shift({seen.time, df, doff});
     clock_offset += doff;
     clock_frequency = (1 + clock_frequency) * (1 + df) - 1;
     CHECK(std::fabs(corrected.estimate().offset) < 1e-12);
