@@ -60,7 +60,11 @@ OwnedPort owned_port(const Port& port) {
   for (const auto& a : port.config().addresses) owned.neighbor.addresses.push_back(a.address);
   std::vector<IpAddress> serving = owned.neighbor.addresses;
   serving.push_back(owned.neighbor.link_local());
-  owned.serving = server::AddressSet{std::move(serving)};
+  std::vector<IpAddress> broadcast;
+  for (const auto& a : port.config().addresses)
+    if (a.address.family == Family::ipv4 && a.prefix_length < 31)
+      broadcast.push_back(IpAddress::v4(a.address.v4_host_order() | (0xFFFF'FFFFU >> a.prefix_length)));
+  owned.serving = server::LocalAddresses{std::move(serving), std::move(broadcast)};
   return owned;
 }
 

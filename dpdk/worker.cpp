@@ -116,7 +116,7 @@ unsigned Worker::serve(Queue& q) noexcept {
   (void)channels_.time.try_load(snapshot_);  // contended: the last one is good enough
 
   unsigned count = take_in(q, {received.data(), n}, snapshot_.time_at(arrival));
-  const server::AddressSet& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
+  const server::LocalAddresses& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
   server::answer({frames_.data(), count}, snapshot_, *tables_, ours, *q.state);
   count = sort_out(q, count, arrival);
   server::finish({frames_.data(), count}, snapshot_.time_at(os::read_tsc()), snapshot_, *q.state);
@@ -150,7 +150,9 @@ unsigned Worker::sort_out(Queue& q, unsigned count, Ticks now) noexcept {
   unsigned kept = 0;
   for (unsigned i = 0; i < count; ++i) {
     server::Frame& frame = frames_[i];
-    if (q.owned != nullptr && disposition(frame.verdict) == Disposition::pass_on) {
+    // ARP, and what may be ICMP; anything else passed on has its reason already.
+    const bool may_be_neighbor = frame.verdict == Verdict::not_ip || frame.verdict == Verdict::not_udp;
+    if (q.owned != nullptr && may_be_neighbor) {
       // Only answers count against the limit: a flood of other people's ARP must not silence ours.
       std::uint32_t length = frame.length;
       frame.verdict = net::answer_neighbor(writable(mbufs_[i]), length, q.owned->neighbor);

@@ -29,7 +29,7 @@ namespace wiretime::dpdk {
 // What all queues of a port that the kernel does not own share. Constant once workers run.
 struct OwnedPort {
   net::OwnAddresses neighbor;  // who we are in ARP and ND
-  server::AddressSet serving;  // where we answer NTP: the same addresses
+  server::LocalAddresses serving;  // where we answer NTP: the same addresses
 };
 
 // One receive and transmit queue pair; belongs to one worker.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Single-writer snapshot of a trivially copyable value, held as atomic 64-bit words (so it is free of data
 // races by the letter of the memory model; Boehm, "Can seqlocks get along with programming language memory
-// models?", MSPC 2012). Writer: one thread, wait free. Readers: any number; try_load never spins.
+// models?", MSPC 2012). Release stores and acquire loads keep the words between the two looks at the
+// sequence: free on x86, and unlike fences TSan understands them. Writer: one thread, wait free. Readers: any
+// number; try_load never spins.
 #pragma once
 
 #include <array>
@@ -27,8 +29,7 @@ class alignas(64) Seqlock {
     std::memcpy(words.data(), &value, sizeof value);
     const std::uint64_t sequence = sequence_.load(std::memory_order_relaxed);
     sequence_.store(sequence + 1, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_release);
-    for (std::size_t i = 0; i < kWords; ++i) words_[i].store(words[i], std::memory_order_relaxed);
+    for (std::size_t i = 0; i < kWords; ++i) words_[i].store(words[i], std::memory_order_release);
     sequence_.store(sequence + 2, std::memory_order_release);
   }
 
@@ -37,8 +38,7 @@ class alignas(64) Seqlock {
     const std::uint64_t before = sequence_.load(std::memory_order_acquire);
     if ((before & 1U) != 0) return false;
     std::array<std::uint64_t, kWords> words;
-    for (std::size_t i = 0; i < kWords; ++i) words[i] = words_[i].load(std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_acquire);
+    for (std::size_t i = 0; i < kWords; ++i) words[i] = words_[i].load(std::memory_order_acquire);
     if (sequence_.load(std::memory_order_relaxed) != before) return false;
     std::memcpy(static_cast<void*>(&out), words.data(), sizeof out);
     return true;

@@ -32,10 +32,10 @@ TimePublisher::Settings time_settings(const Settings& s) {
 }
 
 std::unique_ptr<server::Tables> make_tables(const Settings& s, const ntp::AccessRules& rules,
-                                            std::vector<IpAddress> host_addresses) {
+                                            server::LocalAddresses host_addresses) {
   auto tables = std::make_unique<server::Tables>();
   tables->access = ntp::AccessList{rules};
-  tables->host_addresses = server::AddressSet{std::move(host_addresses)};
+  tables->host_addresses = std::move(host_addresses);
   tables->ntp_port = s.port != 0 ? s.port : std::uint16_t{123};
   tables->dscp = static_cast<std::uint8_t>(s.dscp);
   return tables;
@@ -84,7 +84,8 @@ Controller::Controller(const Config& config, Environment environment, Parts part
 }
 
 void Controller::publish_tables() {
-  state_.channels.tables.publish(make_tables(config_, state_.ntp_access, host_addresses_));
+  state_.channels.tables.publish(
+      make_tables(config_, state_.ntp_access, server::LocalAddresses{host_addresses_, host_broadcasts_}));
 }
 
 // --- time ---
@@ -159,6 +160,7 @@ void Controller::read_host_addresses() {
     return;
   }
   std::vector<IpAddress> addresses;
+  std::vector<IpAddress> broadcasts;
   std::vector<unsigned> copied;
   std::vector<std::string> copied_names;
   if (state_.data_plane != nullptr) copied_names = state_.data_plane->copied_interfaces();
@@ -166,13 +168,17 @@ void Controller::read_host_addresses() {
     if (std::find(copied_names.begin(), copied_names.end(), interface.name) != copied_names.end())
       copied.push_back(interface.index);
     if (interface.loopback) continue;
-    for (const auto& a : interface.addresses) addresses.push_back(a.address);
+    for (const auto& a : interface.addresses) {
+      addresses.push_back(a.address);
+      if (a.broadcast) broadcasts.push_back(*a.broadcast);
+    }
   }
   std::sort(addresses.begin(), addresses.end());
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   ntp_.leave_to_data_plane(std::move(copied));
-  if (addresses == host_addresses_) return;
+  if (addresses == host_addresses_ && broadcasts == host_broadcasts_) return;
   host_addresses_ = std::move(addresses);
+  host_broadcasts_ = std::move(broadcasts);
   publish_tables();
   if (state_.data_plane != nullptr) state_.data_plane->addresses_changed(host_addresses_);
 }
@@ -189,6 +195,7 @@ void Controller::attach_data_plane(DataPlaneView& view) {
 void Controller::set_local(const clock::LocalConfig& local) {
   state_.time.set_local(local);
   refresh_reference();
+  if (state_.data_plane != nullptr) take_reading();  // workers learn it now, not at the next reading
 }
 
 std::chrono::duration<double> Controller::default_orphan_wait() const {

@@ -94,6 +94,7 @@ class Controller final : private CommandTarget {
   MetricsEndpoint metrics_;
   std::optional<os::InterfaceWatcher> interface_watcher_;
   std::vector<IpAddress> host_addresses_;
+  std::vector<IpAddress> host_broadcasts_;  // of the subnets these addresses are in
   bool noted_missing_v6_ = false;
   bool serving_ = false;
 };

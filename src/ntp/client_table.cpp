@@ -12,6 +12,8 @@ namespace wiretime::ntp {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr auto kAcquire = std::memory_order_acquire;
+constexpr auto kRelease = std::memory_order_release;
 
 template <typename T>
 void increase(std::atomic<T>& counter) noexcept {
@@ -91,19 +93,19 @@ ClientTable::Record& ClientTable::find_or_replace(const IpAddress& address, std:
   increase(was_empty ? used_ : evicted_);
   const std::uint32_t version = victim->version.load(kRelaxed);
   victim->version.store(version + 1, kRelaxed);
-  std::atomic_thread_fence(std::memory_order_release);
   const auto w = words(address);
-  victim->address[0].store(w[0], kRelaxed);
-  victim->address[1].store(w[1], kRelaxed);
+  // Release, so that a reader who sees any of these sees the odd version as well.
+  victim->address[0].store(w[0], kRelease);
+  victim->address[1].store(w[1], kRelease);
   for (Use* use : {&victim->ntp, &victim->command}) {
-    use->hits.store(0, kRelaxed);
-    use->drops.store(0, kRelaxed);
-    use->last_hit.store(0, kRelaxed);
-    use->interval.store(ClientRecord::kNoInterval, kRelaxed);
+    use->hits.store(0, kRelease);
+    use->drops.store(0, kRelease);
+    use->last_hit.store(0, kRelease);
+    use->interval.store(ClientRecord::kNoInterval, kRelease);
   }
-  victim->reset.store(false, kRelaxed);
-  victim->family.store(static_cast<std::uint8_t>(address.family), kRelaxed);
-  victim->version.store(version + 2, std::memory_order_release);
+  victim->reset.store(false, kRelease);
+  victim->family.store(static_cast<std::uint8_t>(address.family), kRelease);
+  victim->version.store(version + 2, kRelease);
   return *victim;
 }
 
@@ -134,23 +136,22 @@ void ClientTable::record_drop(const IpAddress& address, ClientService service,
 
 std::optional<ClientRecord> ClientTable::at(std::size_t slot) const noexcept {
   const Record& r = records_[slot];
-  const std::uint32_t version = r.version.load(std::memory_order_acquire);
-  const auto family = static_cast<Family>(r.family.load(kRelaxed));
+  const std::uint32_t version = r.version.load(kAcquire);
+  const auto family = static_cast<Family>(r.family.load(kAcquire));
   if (family == Family::unspecified || (version & 1U) != 0) return std::nullopt;
   ClientRecord copy;
   copy.address.family = family;
-  const std::array<std::uint64_t, 2> w{r.address[0].load(kRelaxed), r.address[1].load(kRelaxed)};
+  const std::array<std::uint64_t, 2> w{r.address[0].load(kAcquire), r.address[1].load(kAcquire)};
   std::memcpy(copy.address.bytes.data(), w.data(), sizeof w);
-  const bool reset = r.reset.load(kRelaxed);
+  const bool reset = r.reset.load(kAcquire);
   auto copy_use = [&](const Use& from, ClientRecord::Use& to) {
-    to.hits = reset ? 0 : from.hits.load(kRelaxed);
-    to.drops = reset ? 0 : from.drops.load(kRelaxed);
-    to.last_hit = from.last_hit.load(kRelaxed);
-    to.interval = from.interval.load(kRelaxed);
+    to.hits = reset ? 0 : from.hits.load(kAcquire);
+    to.drops = reset ? 0 : from.drops.load(kAcquire);
+    to.last_hit = from.last_hit.load(kAcquire);
+    to.interval = from.interval.load(kAcquire);
   };
   copy_use(r.ntp, copy.ntp);
   copy_use(r.command, copy.command);
-  std::atomic_thread_fence(std::memory_order_acquire);
   if (r.version.load(kRelaxed) != version) return std::nullopt;
   return copy;
 }

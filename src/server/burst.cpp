@@ -9,7 +9,7 @@ namespace wiretime::server {
 namespace {
 
 Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tables& tables,
-                   const AddressSet& ours, WorkerState& state) noexcept {
+                   const LocalAddresses& ours, WorkerState& state) noexcept {
   const std::span<std::byte> bytes{frame.data, frame.length};
   if (const Verdict v = net::parse(bytes, tables.ntp_port, frame.parsed); v != net::kContinue) return v;
   if (!ours.contains(net::destination_address(bytes, frame.parsed))) return Verdict::not_our_address;
@@ -17,6 +17,7 @@ Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tabl
                         bytes.subspan(frame.parsed.payload_offset, frame.parsed.payload_length),
                         frame.receive};
   if (ours.contains(message.source)) return Verdict::source_own_address;
+  if (ours.is_broadcast(message.source)) return Verdict::source_multicast;
   const Verdict v = handle(message, snapshot, tables, state);
   if (disposition(v) == Disposition::reply)
     frame.length = net::reverse(bytes, frame.parsed, ntp::kHeaderLength, tables.dscp);
@@ -26,7 +27,7 @@ Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tabl
 }  // namespace
 
 void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const Tables& tables,
-            const AddressSet& ours, WorkerState& state) noexcept {
+            const LocalAddresses& ours, WorkerState& state) noexcept {
   for (Frame& frame : frames) frame.verdict = answer_one(frame, snapshot, tables, ours, state);
 }
 

@@ -27,7 +27,7 @@ struct Frame {
 // Judges every frame and writes the replies but for transmit stamps and UDP checksums. `ours`: the addresses
 // we answer on this port.
 void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const Tables& tables,
-            const AddressSet& ours, WorkerState& state) noexcept;
+            const LocalAddresses& ours, WorkerState& state) noexcept;
 
 // Stamps the NTP replies among `frames` (others are left alone) with one transmit time and completes
 // checksums.

@@ -16,26 +16,36 @@
 
 namespace wiretime::server {
 
-// A set of unicast addresses; small enough to be searched where it lies.
-class AddressSet {
+// The unicast addresses we answer on, and the broadcast addresses of their IPv4 subnets, which nobody may
+// claim to come from. A handful: searched where they lie.
+class LocalAddresses {
  public:
-  AddressSet() = default;
-  explicit AddressSet(std::vector<IpAddress> addresses) : sorted_(std::move(addresses)) {
-    std::sort(sorted_.begin(), sorted_.end());
-    sorted_.erase(std::unique(sorted_.begin(), sorted_.end()), sorted_.end());
-  }
+  LocalAddresses() = default;
+  explicit LocalAddresses(std::vector<IpAddress> unicast, std::vector<IpAddress> broadcast = {})
+      : unicast_{sorted(std::move(unicast))}, broadcast_{sorted(std::move(broadcast))} {}
+
   [[nodiscard]] bool contains(const IpAddress& a) const noexcept {
-    return std::binary_search(sorted_.begin(), sorted_.end(), a);
+    return std::binary_search(unicast_.begin(), unicast_.end(), a);
   }
-  [[nodiscard]] std::span<const IpAddress> addresses() const noexcept { return sorted_; }
+  [[nodiscard]] bool is_broadcast(const IpAddress& a) const noexcept {
+    return std::binary_search(broadcast_.begin(), broadcast_.end(), a);
+  }
+  [[nodiscard]] std::span<const IpAddress> addresses() const noexcept { return unicast_; }
 
  private:
-  std::vector<IpAddress> sorted_;
+  static std::vector<IpAddress> sorted(std::vector<IpAddress> addresses) {
+    std::sort(addresses.begin(), addresses.end());
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+    return addresses;
+  }
+
+  std::vector<IpAddress> unicast_;
+  std::vector<IpAddress> broadcast_;
 };
 
 struct Tables {
   ntp::AccessList access;
-  AddressSet host_addresses;  // the kernel's, without loopback: ours on ports that the kernel owns too
+  LocalAddresses host_addresses;  // the kernel's, without loopback: ours on ports that the kernel owns too
   std::uint16_t ntp_port = 123;
   std::uint8_t dscp = 0;  // of replies, 0..63
 };

@@ -121,3 +121,13 @@ TEST_CASE("every address is announced once when asked to") {
   CHECK_FALSE(s.port.take());
   CHECK(s.port.buffers_out() == 0);
 }
+
+TEST_CASE("NTP for somebody else's address is counted as that, not as what neighbour traffic it is not") {
+  Owned s{"reasons"};
+  Spec spec;
+  spec.to = net::test::ip("192.0.2.77");
+  s.port.give(frame_with(spec, ntp_request()));
+  CHECK(s.worker.walk() == 1);
+  CHECK(s.count(Verdict::not_our_address) == 1);
+  CHECK_FALSE(s.port.take().has_value());
+}

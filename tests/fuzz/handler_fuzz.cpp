@@ -23,13 +23,13 @@ std::unique_ptr<server::Tables> tables() {
 }
 
 // The destination of the frame, if it has the shape of one: then the fuzzer need not guess our addresses.
-server::AddressSet addresses_of(std::span<const std::byte> frame) {
+server::LocalAddresses addresses_of(std::span<const std::byte> frame) {
   std::vector<IpAddress> ours{IpAddress::v4(0xC000'0201U)};
   for (std::size_t at : {14U, 18U, 22U}) {
     if (frame.size() >= at + 20) ours.push_back(IpAddress::v4(frame.data() + at + 16));
     if (frame.size() >= at + 40) ours.push_back(IpAddress::v6(frame.data() + at + 24));
   }
-  return server::AddressSet{ours};
+  return server::LocalAddresses{ours};
 }
 
 void require(bool truth) {

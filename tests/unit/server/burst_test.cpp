@@ -75,13 +75,22 @@ TEST_CASE("only our own addresses are answered for") {
 
 TEST_CASE("a source that is one of our addresses is spoofed, whichever of them it is") {
   Fixture f;
-  f.ours = server::AddressSet{{ip("192.0.2.1"), ip("192.0.2.5")}};
+  f.ours = server::LocalAddresses{{ip("192.0.2.1"), ip("192.0.2.5")}};
   Spec spec;
   for (const char* source : {"192.0.2.1", "192.0.2.5"}) {
     spec.from = ip(source);
     auto frame = frame_with(spec, ntp_request());
     CHECK(f.answer(frame) == Verdict::source_own_address);
   }
+}
+
+TEST_CASE("nothing comes from the broadcast address of our own subnet") {
+  Fixture f;
+  f.ours = server::LocalAddresses{{ip("192.0.2.1")}, {ip("192.0.2.255")}};
+  Spec spec;
+  spec.from = ip("192.0.2.255");
+  auto frame = frame_with(spec, ntp_request());
+  CHECK(f.answer(frame) == Verdict::source_multicast);
 }
 
 TEST_CASE("a burst of every kind ends frame by frame as each alone would") {

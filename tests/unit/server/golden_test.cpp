@@ -57,7 +57,7 @@ TEST_CASE("stock clients' requests get what they deserve") {
         ntp::AccessRules everybody;
         everybody.set_everywhere(true, false);
         f.tables.access = ntp::AccessList{everybody};
-        f.ours = server::AddressSet{{net::destination_address(captured.bytes, *parsed)}};
+        f.ours = server::LocalAddresses{{net::destination_address(captured.bytes, *parsed)}};
         auto frame = captured.bytes;
         CHECK(f.answer(frame) == golden.expected);
         if (disposition(golden.expected) != Disposition::reply) continue;
