@@ -11,10 +11,14 @@ constexpr double kNegligible = 0.5e-9;  // s: below what the kernel's clock show
 constexpr double kMinDuration = 1e-3;   // s, of a slew: timers are not better
 }  // namespace
 
-ClockModel::ClockModel(double frequency, double max_drift, double max_slew)
-    : frequency_{std::clamp(frequency, -max_drift, max_drift)}, max_drift_{max_drift}, max_slew_{max_slew} {}
+ClockModel::ClockModel(double frequency, double max_drift, double max_slew, bool free_running)
+    : frequency_{std::clamp(frequency, -max_drift, max_drift)},
+      max_drift_{max_drift},
+      max_slew_{max_slew},
+      free_running_{free_running} {}
 
 double ClockModel::correction(WallTime raw) const {
+  if (free_running_) return remaining_ + seconds_between(start_, raw) * frequency_;
   if (slew_rate_ == 0) return remaining_;
   // slew_rate_ is relative to the base clock; while it runs, raw time passes (1 + slew_rate_) as fast.
   return remaining_ - seconds_between(start_, raw) * slew_rate_ / (1 + slew_rate_);
@@ -23,7 +27,7 @@ double ClockModel::correction(WallTime raw) const {
 void ClockModel::start_slew(WallTime raw, double remaining, double duration) {
   start_ = raw;
   remaining_ = remaining;
-  if (std::fabs(remaining) < kNegligible) {
+  if (free_running_ || std::fabs(remaining) < kNegligible) {
     slew_rate_ = 0;
     duration_ = 0;
     return;
@@ -44,6 +48,10 @@ double ClockModel::adjust(WallTime raw, double frequency_change, double offset, 
 }
 
 double ClockModel::step(WallTime raw, double offset) {
+  if (free_running_) {
+    start_slew(raw, correction(raw) + offset, 0);
+    return 0;
+  }
   const double amount = correction(raw) + offset;
   start_slew(advanced(raw, amount), 0, 0);
   return amount;

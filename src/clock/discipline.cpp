@@ -16,7 +16,7 @@ constexpr double kIntervalGain = 0.1;
 }  // namespace
 
 Discipline::Discipline(const DisciplineConfig& config, double frequency, double skew)
-    : config_{config}, model_{frequency, config.max_drift, config.max_slew_rate} {
+    : config_{config}, model_{frequency, config.max_drift, config.max_slew_rate, config.free_running} {
   tracking_.frequency = model_.frequency();
   tracking_.skew = skew;
 }
@@ -27,7 +27,7 @@ void Discipline::set_step_rule(double threshold, int limit) {
 }
 
 bool Discipline::step_wanted(double total) const {
-  if (config_.never_step || config_.step_threshold <= 0 || config_.step_limit == 0) return false;
+  if (config_.free_running || config_.step_threshold <= 0 || config_.step_limit == 0) return false;
   if (config_.step_limit > 0 && tracking_.updates >= static_cast<std::uint64_t>(config_.step_limit))
     return false;
   return std::fabs(total) > config_.step_threshold;

@@ -25,7 +25,7 @@ struct DisciplineConfig {
   double max_change_offset = 0;  // s
   int max_change_start = 0;      // updates before the check begins
   int max_change_ignore = 0;     // ignored before giving up; negative: all
-  bool never_step = false;       // -x is the caller's; this is for leap handling by slew
+  bool free_running = false;     // -x: the kernel clock is left alone
 };
 
 // The combined estimate of all sources at `time` (cooked clock).

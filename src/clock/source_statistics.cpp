@@ -16,6 +16,8 @@ constexpr unsigned kOutliersForChange = 3;
 constexpr std::size_t kSamplesForPath = 8;
 constexpr double kPathSpreads = 10;  // of the delays' mean above their least
 constexpr int kNoiseSteps = 2;
+constexpr double kGuessGain = 1.0 / 64;
+constexpr double kGuessRange = 10;  // powers of two about 1e-9
 
 double square(double x) {
   return x * x;
@@ -39,6 +41,7 @@ void SourceStatistics::reset() {
   prior_ = WanderPrior{};
   prior_.frequency_sd = config_.frequency_sd;
   noise_ = NoiseModel{};
+  guess_ = NoiseGuess{};
   outliers_ = 0;
   path_first_ = 0;
   asymmetry_.reset();
@@ -173,10 +176,16 @@ void SourceStatistics::refit() {
 
   const double floor = std::max(config_.clock_precision, samples_.back().peer_dispersion * 0.1);
   const double expected = std::max(floor, asymmetry_.share() * mean_excess_);
-  if (samples_.size() >= kSamplesForLine)
-    noise_ = improve_noise_model(observations_, prior_, noise_, expected, kNoiseSteps);
-  else
+  guess_.jitter = expected;
+  if (samples_.size() >= kSamplesForLine) {
+    noise_ = improve_noise_model(observations_, prior_, noise_, guess_, kNoiseSteps);
+    // The window alone cannot tell a good oscillator from an excellent one; many windows can.
+    guess_.wander_exponent =
+        std::clamp(guess_.wander_exponent + (noise_.wander_exponent - guess_.wander_exponent) * kGuessGain,
+                   -kGuessRange, kGuessRange);
+  } else {
     noise_.jitter_exponent = static_cast<int>(std::lround(std::log2(std::max(expected, 1e-9) * 1e9)));
+  }
   filtered_ = run_wander_filter(observations_, prior_, noise_);
 
   std::array<Point, kMaxSamples> points;

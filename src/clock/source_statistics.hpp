@@ -101,6 +101,7 @@ class SourceStatistics {
   WallTime origin_{};                      // of the prior's and the observations' times
   WanderPrior prior_;
   NoiseModel noise_;
+  NoiseGuess guess_;
   std::size_t path_first_ = 0;  // index of the first sample that came over today's path
   double old_min_delay_ = 0;    // of the samples before
   double min_delay_ = 0;        // of the others

@@ -21,10 +21,10 @@ double square(double x) {
 }
 
 double penalised_deviance(std::span<const Observation> observations, const WanderPrior& prior,
-                          const NoiseModel& noise, double expected_jitter) {
-  const double jitter_guess = std::log2(std::max(expected_jitter, 1e-9) * 1e9);
+                          const NoiseModel& noise, const NoiseGuess& guess) {
+  const double jitter_guess = std::log2(std::max(guess.jitter, 1e-9) * 1e9);
   return run_wander_filter(observations, prior, noise).deviance +
-         square(noise.wander_exponent / kWanderPriorSd) +
+         square((noise.wander_exponent - guess.wander_exponent) / kWanderPriorSd) +
          square((noise.jitter_exponent - jitter_guess) / kJitterPriorSd);
 }
 
@@ -82,16 +82,16 @@ WanderFit run_wander_filter(std::span<const Observation> observations, const Wan
 }
 
 NoiseModel improve_noise_model(std::span<const Observation> observations, const WanderPrior& prior,
-                               NoiseModel noise, double expected_jitter, int steps) {
+                               NoiseModel noise, const NoiseGuess& guess, int steps) {
   static constexpr std::array<std::array<int, 2>, 4> kMoves{{{1, 0}, {-1, 0}, {0, 1}, {0, -1}}};
-  double best = penalised_deviance(observations, prior, noise, expected_jitter);
+  double best = penalised_deviance(observations, prior, noise, guess);
   for (int step = 0; step < steps; ++step) {
     NoiseModel winner = noise;
     for (const auto& [wander_move, jitter_move] : kMoves) {
       const NoiseModel candidate{std::clamp(noise.wander_exponent + wander_move, kMinWander, kMaxWander),
                                  std::clamp(noise.jitter_exponent + jitter_move, kMinJitter, kMaxJitter)};
       if (candidate == noise) continue;
-      const double deviance = penalised_deviance(observations, prior, candidate, expected_jitter);
+      const double deviance = penalised_deviance(observations, prior, candidate, guess);
       if (deviance < best) {
         best = deviance;
         winner = candidate;

@@ -63,10 +63,15 @@ struct WanderFit {
 [[nodiscard]] WanderFit run_wander_filter(std::span<const Observation> observations, const WanderPrior& prior,
                                           const NoiseModel& noise);
 
-// Moves `noise` downhill in deviance by at most `steps` grid steps. `expected_jitter` is a first guess from
-// the delays, held weakly; so is a wander of 1e-9, that of an ordinary crystal in a room.
+// Where the noise is expected before the samples tell; both are held weakly (a decade).
+struct NoiseGuess {
+  double jitter = 1e-6;        // s, from the delays
+  double wander_exponent = 0;  // an ordinary crystal in a room; later, what this one mostly showed
+};
+
+// Moves `noise` downhill in deviance by at most `steps` grid steps.
 [[nodiscard]] NoiseModel improve_noise_model(std::span<const Observation> observations,
                                              const WanderPrior& prior, NoiseModel noise,
-                                             double expected_jitter, int steps);
+                                             const NoiseGuess& guess, int steps);
 
 }  // namespace wiretime::clock

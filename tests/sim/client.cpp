@@ -9,13 +9,23 @@ namespace wiretime::sim {
 using clock::advanced;
 using clock::seconds_between;
 
+namespace {
+
+clock::DisciplineConfig rules(const ClientConfig& config) {
+  clock::DisciplineConfig out = config.discipline;
+  out.free_running = config.free_running;
+  return out;
+}
+
+}  // namespace
+
 Client::Client(const ClientConfig& config, std::uint64_t seed)
     : config_{config},
       clock_random_{seed * 2 + 1},
       network_random_{seed * 2 + 2},
       oscillator_{config.oscillator, clock_random_},
       network_{network_random_},
-      discipline_{config.discipline, config.initial_frequency, config.initial_skew},
+      discipline_{rules(config), config.initial_frequency, config.initial_skew},
       selector_{config.selection} {
   sources_.reserve(config.sources.size());
   double start = 0.5;
@@ -39,8 +49,8 @@ void Client::send(Source& source) {
   const double at_server = now + flight->there;
   const double shown = at_server + server_error(source.config.server, at_server);
   const NtpTimestamp t2 = NtpTimestamp::from(advanced(config_.oscillator.start, shown));
-  source.pending = Source::Pending{at_server + flight->back, advanced(oscillator_.read(), flight->noise1), t2,
-                                   t2, flight->noise4};
+  const WallTime t1 = discipline_.model().cooked(advanced(oscillator_.read(), flight->noise1));
+  source.pending = Source::Pending{at_server + flight->back, t1, t2, t2, flight->noise4};
 }
 
 void Client::receive(Source& source) {
@@ -119,8 +129,8 @@ double Client::slew_end() const {
 
 void Client::measure() {
   if (oscillator_.now() < config_.count_from) return;
-  const double error = oscillator_.error();
-  const double cooked = error + discipline_.model().correction(oscillator_.read());
+  const double cooked = oscillator_.error() + discipline_.model().correction(oscillator_.read());
+  const double error = config_.free_running ? cooked : oscillator_.error();
   sum_error_ += error * error;
   sum_cooked_ += cooked * cooked;
   sum_frequency_ += oscillator_.rate() * oscillator_.rate();
@@ -151,14 +161,20 @@ ClientResult Client::run() {
   double next_measure = 1;
   double end_of_slew = 1e18;
   bool stepped = false;
+  bool disturbed = false;
   while (true) {
     double next = next_measure;
     for (const Source& s : sources_)
       next = std::min({next, s.next_poll, s.pending ? s.pending->arrives : 1e18});
     next = std::min(next, end_of_slew);
     if (!stepped) next = std::min(next, config_.external_step_at);
+    if (!disturbed) next = std::min(next, config_.frequency_jump_at);
     if (next > config_.duration) break;
     oscillator_.advance(next);
+    if (!disturbed && next >= config_.frequency_jump_at) {
+      disturbed = true;
+      oscillator_.disturb(config_.frequency_jump);
+    }
     if (!stepped && next >= config_.external_step_at) {
       stepped = true;
       external_step();

@@ -41,8 +41,11 @@ struct ClientConfig {
   double count_from = 2000;        // s: when errors begin to count
   double external_step_at = 1e18;  // somebody steps the clock
   double external_step = 0;
-  bool step_noticed = true;      // by comparing with the monotonic clock
-  double timer_latency = 50e-6;  // s, of the end of a slew
+  double frequency_jump_at = 1e18;  // the oscillator changes at once: a fan starts
+  double frequency_jump = 0;        // s/s
+  bool free_running = false;        // -x; errors are those of the time served
+  bool step_noticed = true;         // by comparing with the monotonic clock
+  double timer_latency = 50e-6;     // s, of the end of a slew
 };
 
 struct ClientResult {

@@ -57,8 +57,12 @@ void add_oscillators(std::vector<Scenario>& out) {
   out.back().config.oscillator.offset = 3600;
   out.back().config.discipline.step_threshold = 1;
   out.back().config.discipline.step_limit = 3;
-  out.push_back(with("stable", "oven oscillator, wander 1e-12", {lan()}, 2e4, 1 * kMicro));
+  out.push_back(with("stable", "oven oscillator, wander 1e-12", {lan()}, 2e4, 0.8 * kMicro));
   out.back().config.oscillator.wander = 1e-12;
+  out.push_back(with("fan", "steady oscillator jumps by 0.5 ppm at 10000 s", {lan()}, 2e4, 4 * kMicro));
+  out.back().config.oscillator.wander = 1e-11;
+  out.back().config.frequency_jump_at = 1e4;
+  out.back().config.frequency_jump = 0.5e-6;
   out.push_back(with("wandering", "virtual machine, wander 1e-7", {lan()}, 1e4, 12 * kMicro));
   out.back().config.oscillator.wander = 1e-7;
   out.push_back(with("drift-file", "restart with a good drift file, counted from 20 s", {internet()}, 4000,
@@ -75,6 +79,9 @@ void add_oscillators(std::vector<Scenario>& out) {
     out.back().config.external_step = 0.05;
     out.back().config.step_noticed = noticed;
   }
+  out.push_back(with("untouched", "-x: the kernel clock is left alone, served time is right", {lan()}, 1e4,
+                     3 * kMicro));
+  out.back().config.free_running = true;
   out.push_back(with("era-2036", "NTP's seconds roll over at 4000 s", {lan()}, 8000, 3 * kMicro));
   out.back().config.oscillator.start = WallTime{std::chrono::seconds{2'085'978'496 - 4000}};
 }

@@ -93,3 +93,23 @@ TEST_CASE("a step by somebody else leaves the remaining slew alone") {
   CHECK(model.correction(after) == Approx(before).margin(1e-9));
   CHECK(seconds_between(after, *model.deadline()) == Approx(left));
 }
+
+TEST_CASE(
+    "free running, the kernel clock stays as it is and cooked time carries offset, frequency and step") {
+  ClockModel model{0, 0.1, 0.0833, true};
+  Kernel kernel;
+  model.adjust(kernel.raw, 100e-6, 0.5, 10);
+  CHECK(model.kernel_frequency() == 0);
+  CHECK_FALSE(model.deadline());
+  kernel.pass(1000, model);
+  CHECK(kernel.error() == 0);
+  CHECK(model.correction(kernel.raw) == Approx(0.6));
+  model.adjust(kernel.raw, -50e-6, 0.4, 10);
+  CHECK(model.step(kernel.raw, 1) == 0);
+  CHECK(model.correction(kernel.raw) == Approx(2.0));
+  kernel.pass(1000, model);
+  CHECK(model.correction(kernel.raw) == Approx(2.05).epsilon(1e-6));
+  const double before = model.correction(kernel.raw);
+  model.moved(kernel.raw, 7);
+  CHECK(model.correction(advanced(kernel.raw, 7)) == Approx(before));
+}

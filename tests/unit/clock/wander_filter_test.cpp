@@ -75,7 +75,7 @@ TEST_CASE("wander and jitter are found from the innovations") {
       for (std::uint64_t seed = 0; seed < kRuns; ++seed) {
         Walk walk{std::mt19937_64{seed}, wander, jitter, 64};
         const auto seen = walk.observe(64);
-        const auto noise = improve_noise_model(seen, WanderPrior{}, NoiseModel{}, jitter, 40);
+        const auto noise = improve_noise_model(seen, WanderPrior{}, NoiseModel{}, {jitter, 0}, 40);
         wander_error += std::log2(noise.wander() / wander) / kRuns;
         jitter_error += std::log2(noise.jitter() / jitter) / kRuns;
       }
