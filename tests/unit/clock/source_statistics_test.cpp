@@ -242,7 +242,7 @@ TEST_CASE("polls become rare on a quiet clock and frequent when the clock starts
   }
   CHECK(poll.poll() >= 8);
   std::normal_distribution<double> step{0, 1e-7};
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 100; ++i) {
     source.interval = std::ldexp(1.0, poll.poll());
     const double change = step(source.random) * std::sqrt(source.interval);
     source.frequency += change;
