@@ -248,14 +248,13 @@ double Association::asymmetry_correction(double peer_delay) const noexcept {
   return std::clamp(*options_.asymmetry, -0.5, 0.5) * std::max(peer_delay - least, 0.0);
 }
 
-// In interleaved symmetric mode the times belong together only when no packet between the peers was lost.
+// In interleaved symmetric mode the times belong together only when no packet between the peers was lost:
+// with one missing, the delay is wrong by an interval, or the peer sent before it heard our last packet.
 bool Association::peer_missed_response(const Judged& judged, double peer_delay) const noexcept {
   if (options_.kind != SourceKind::peer || !judged.interleaved) return false;
   const Reply& r = judged.reply;
   const double interval = poll_seconds(std::min(int{r.poll}, poll_before_));
-  const double between = (r.transmit - previous_.remote_transmit).seconds();
-  return peer_delay > 0.5 * interval || !newer(r.receive, r.transmit) ||
-         (r.poll <= poll_before_ && between > 1.5 * interval);
+  return peer_delay > 0.5 * interval || !newer(r.receive, r.transmit);
 }
 
 bool Association::loops_to_us(const Moment& now, const Reception& reception, const Reply& r) const noexcept {

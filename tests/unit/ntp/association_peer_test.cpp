@@ -258,6 +258,77 @@ TEST_CASE("a peer wants modes 1 and 2, a client mode 4: all else are requests to
   CHECK_FALSE(peer.wants({}));
 }
 
+TEST_CASE("a server that only repeats our poll does not hold it down") {
+  auto options = peer_options(4);
+  options.max_poll = 6;
+  Simulation sim{options};
+  sim.judgement.poll_change = 0.5;
+  sim.start();
+  sim.run_for(1000);
+  REQUIRE(sim.sent_at.size() > 3);
+  CHECK(sim.sent_at.back() - sim.sent_at[sim.sent_at.size() - 2] >= std::chrono::seconds{64});
+}
+
+TEST_CASE("an interleaved peer goes back to basic mode when an answer is missing") {
+  Simulation sim{peer_options(4, true)};
+  sim.start();
+  sim.run_for(100);
+  const auto age = [&sim] {  // of the transmit stamp in the last packet, when it was sent
+    const auto sent = NtpTimestamp::from(sim.world.local_time(sim.sent_at.back()));
+    return (sent - read_reply(sim.sends.back().bytes).transmit).seconds();
+  };
+  CHECK(age() > 15);
+  sim.lose = [] { return true; };
+  sim.run_for(40);
+  CHECK(std::abs(age()) < 1e-6);
+}
+
+TEST_CASE("two packets of the peer in a row are answered in basic mode, to the newer one") {
+  Pair pair{peer_options(4, true), peer_options(4, true)};
+  pair.start(0);
+  pair.run_for(5);
+  pair.start(1);
+  pair.run_for(200);
+  CHECK(pair.ends[0].association.report().interleaved);
+  const auto sent = pair.ends[0].sent_at.size();
+  while (pair.ends[0].sent_at.size() == sent) pair.run_for(0.5);
+  const auto answered = pair.ends[1].sent_at.size();
+  while (pair.ends[1].sent_at.size() == answered) pair.run_for(0.5);
+  pair.run_for(0.5);
+  Header extra = pair.ends[1].last_sent;
+  const auto later = timestamp(extra.data(), offset::kTransmit) + NtpDuration::from(std::chrono::seconds{20});
+  set_timestamp(extra.data(), offset::kTransmit, later);
+  const auto samples = pair.ends[0].samples.size();
+  pair.deliver(0, extra);
+  CHECK(refused(pair.ends[0], Refusal::answered) == 1);
+  while (pair.ends[0].sent_at.size() == sent + 1) pair.run_for(0.5);
+  CHECK(pair.ends[0].samples.size() == samples);
+  CHECK(read_reply(pair.ends[0].last_sent).origin == later);
+}
+
+TEST_CASE("interleaved times with a packet missing between them give no sample") {
+  for (const bool early : {true, false}) {
+    Simulation sim{peer_options(4, true)};
+    sim.start();
+    sim.run_for(100);
+    CHECK(sim.association.report().interleaved);
+    const auto samples = sim.samples.size();
+    sim.tamper = [early](Header& m) {
+      const auto transmit = timestamp(m.data(), offset::kTransmit);
+      const auto receive = timestamp(m.data(), offset::kReceive);
+      // The peer says it sent after it heard us, by little; or an interval before it did.
+      if (early)
+        set_timestamp(m.data(), offset::kTransmit, receive + NtpDuration::from(std::chrono::microseconds{9}));
+      else
+        set_timestamp(m.data(), offset::kTransmit, transmit + NtpDuration::from(-std::chrono::seconds{9}));
+    };
+    sim.association.set_max_delay(100);
+    sim.run_for(16.4);
+    CHECK(sim.samples.size() == samples);
+    CHECK(sim.refused(Refusal::missed_response) == 1);
+  }
+}
+
 TEST_CASE("bursts are not for peers") {
   auto options = peer_options();
   options.iburst = true;
@@ -282,8 +353,14 @@ TEST_CASE("replayed packets give a peer no sample") {
       heard.push_back(pair.ends[1].last_sent);
       const auto before = pair.ends[0].samples.size();
       // Not the newest: that one may still be under way.
-      if (heard.size() > 10) pair.deliver(0, heard[random() % (heard.size() - 10)]);
+      const Header replayed = heard[heard.size() > 10 ? random() % (heard.size() - 10) : 0];
+      if (heard.size() > 10) pair.deliver(0, replayed);
       CHECK(pair.ends[0].samples.size() == before);
+      const auto sent = pair.ends[0].sent_at.size();
+      pair.run_for(4);
+      // Nor does it become what we answer next.
+      if (heard.size() > 10 && pair.ends[0].sent_at.size() > sent)
+        CHECK(read_reply(pair.ends[0].last_sent).origin != read_reply(replayed).transmit);
     }
     CHECK(pair.ends[0].samples.size() > 60);
     for (const auto& s : pair.ends[0].samples) CHECK(s.offset == Approx(0).margin(5e-8));

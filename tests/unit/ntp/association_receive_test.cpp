@@ -145,6 +145,17 @@ TEST_CASE("before the first request nothing is an answer, not even to the stamp 
   CHECK(sim.samples.empty());
 }
 
+TEST_CASE("a basic request of an xleave client is not answered by the stamp zero either") {
+  auto options = server_options();
+  options.xleave = true;
+  Simulation sim{options};
+  send_one(sim);
+  Header m = sim.answer_by_hand();
+  set_timestamp(m.data(), offset::kOrigin, {});
+  sim.deliver(m);
+  CHECK(sim.refused(Refusal::origin) == 1);
+}
+
 TEST_CASE("test 3: a reply without its timestamps is refused") {
   for (const auto field : {offset::kReceive, offset::kTransmit}) {
     Simulation sim{server_options()};

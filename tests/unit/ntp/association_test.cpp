@@ -183,6 +183,15 @@ TEST_CASE("presend in interleaved mode takes two warm-up packets") {
   for (std::size_t i = 0; i < gaps.size(); ++i) CHECK(about(gaps[i], i % 3 == 2 ? 16 : 2));
 }
 
+TEST_CASE("warm-up packets do not lengthen the poll") {
+  auto options = server_options(4, 8);
+  options.presend_min_poll = 4;
+  Simulation sim{options};
+  sim.start();
+  sim.run_for(4000);
+  CHECK(sim.association.schedule().poll() == 4);
+}
+
 TEST_CASE("presend waits for a poll that is long enough") {
   auto options = server_options(4, 8);
   options.presend_min_poll = 5;

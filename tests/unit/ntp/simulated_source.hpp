@@ -99,6 +99,7 @@ class Simulation {
   std::function<double()> forward = [] { return 1e-3; };
   std::function<double()> backward = [] { return 1e-3; };
   double processing = 10e-6;
+  double send_latency = 0;  // s from the event to the moment a packet leaves
   std::function<bool()> lose = [] { return false; };
   std::function<void(ntp::Header&)> tamper = [](ntp::Header&) {};
   ntp::Judgement judgement{true, true, {}, 0, 1e-6};
@@ -212,9 +213,10 @@ class Simulation {
     }
     sent_at.push_back(world.now);
     sends.push_back(send);
-    association.transmitted({world.local_time(world.now), 0, ntp::StampSource::daemon});
+    const Nanoseconds left = world.now + ntp::from_seconds(send_latency);
+    association.transmitted({world.local_time(left), 0, ntp::StampSource::daemon});
     if (lose()) return;
-    const Nanoseconds received = world.now + ntp::from_seconds(forward());
+    const Nanoseconds received = left + ntp::from_seconds(forward());
     const Nanoseconds sent = received + ntp::from_seconds(processing);
     ntp::Header bytes = server.reply(send.bytes, world.true_time(received), world.true_time(sent));
     tamper(bytes);
