@@ -203,8 +203,7 @@ void Association::send_in(const Moment& now, double seconds) {
 
 // The poll became shorter while we wait out the longer one, as when a source turns out to be near.
 void Association::send_sooner(const Moment& now) {
-  if (!transmit_at_ || !last_sent_at_ || bursting() || presend_left_ > 0 || current_poll() >= sent_poll_)
-    return;
+  if (!transmit_at_ || !last_sent_at_ || bursting() || current_poll() >= sent_poll_) return;
   sent_poll_ = current_poll();
   const Nanoseconds due = *last_sent_at_ + randomised(poll_seconds(sent_poll_), now.random[2]);
   transmit_at_ = std::min(*transmit_at_, std::max(due, now.monotonic));

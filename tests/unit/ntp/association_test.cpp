@@ -91,6 +91,8 @@ TEST_CASE("the socket closes with the reply, or when a reply would come too late
   CHECK(sim.closed == 1);
   sim.run_for(0.02);
   CHECK(sim.closed == 2);
+  sim.deliver(sim.answer_by_hand());  // from a queue read late
+  CHECK(sim.refused(Refusal::answered) == 1);
 }
 
 TEST_CASE("iburst ends after four good samples two seconds apart") {

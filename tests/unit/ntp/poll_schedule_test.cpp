@@ -93,6 +93,9 @@ TEST_CASE("a RATE kiss lengthens the poll each time, but not beyond 1024 s") {
   CHECK(schedule.poll() == 10);
   schedule.slow_down(127);
   CHECK(schedule.poll() == 10);
+  PollSchedule slow{polls(12, 14)};
+  slow.slow_down(6);
+  CHECK(slow.min_poll() == 12);
 }
 
 TEST_CASE("intervals are lengthened by at most two per cent") {
