@@ -96,7 +96,7 @@ class Metrics:
         self.assertEqual(self.world.metric("chrony_up"), 1)
 
     def test_idle_connection(self):
-        """a connection that says nothing does not hold up others"""
+        """connections that say nothing do not hold up others for good"""
         with self.world.server.network():
             silent = [socket.create_connection(("127.0.0.1", 9123), timeout=5) for _ in range(20)]
         try:

@@ -170,7 +170,7 @@ class World:
 
     def metrics_text(self):
         with self.server.network():
-            with urllib.request.urlopen("http://127.0.0.1:9123/metrics", timeout=5) as reply:
+            with urllib.request.urlopen("http://127.0.0.1:9123/metrics", timeout=20) as reply:
                 return reply.read().decode()
 
     def metric(self, name, **labels):
