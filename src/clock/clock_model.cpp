@@ -8,6 +8,8 @@ namespace wiretime::clock {
 
 namespace {
 constexpr double kNegligible = 0.5e-9;  // s: below what the kernel's clock shows
+constexpr double kKernelLimit = 0.1;    // s/s: Linux changes its tick by a tenth at most
+constexpr double kLeastSlew = 1e-4;     // s/s, always possible
 constexpr double kMinDuration = 1e-3;   // s, of a slew: timers are not better
 }  // namespace
 
@@ -32,7 +34,9 @@ void ClockModel::start_slew(WallTime raw, double remaining, double duration) {
     duration_ = 0;
     return;
   }
-  slew_duration_ = std::max({duration, kMinDuration, std::fabs(remaining) / max_slew_});
+  const double room = (kKernelLimit - std::fabs(frequency_)) / (1 + std::fabs(frequency_));
+  const double fastest = std::min(max_slew_, std::max(room, kLeastSlew));
+  slew_duration_ = std::max({duration, kMinDuration, std::fabs(remaining) / fastest});
   slew_rate_ = remaining / slew_duration_;
   duration_ = slew_duration_ * (1 + slew_rate_);
 }

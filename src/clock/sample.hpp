@@ -28,9 +28,10 @@ struct Sample {
   return std::chrono::duration<double>(to - from).count();
 }
 
-// t + s, to the nearest nanosecond.
+// t + s, to the nearest nanosecond. At most an NTP era and a half, so that no source can make time overflow.
 [[nodiscard]] inline WallTime advanced(WallTime t, double s) noexcept {
-  const double ns = s * 1e9;
+  constexpr double kMost = 7e9;
+  const double ns = (s < -kMost ? -kMost : s > kMost ? kMost : s) * 1e9;
   return t + Nanoseconds{static_cast<std::int64_t>(ns < 0 ? ns - 0.5 : ns + 0.5)};
 }
 

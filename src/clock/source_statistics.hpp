@@ -57,7 +57,7 @@ class SourceStatistics {
   // Of the path's jitter, in use now: 0 unless given or found to be one-sided.
   [[nodiscard]] double asymmetry() const { return asymmetry_.value(); }
   // Enough samples for an estimate.
-  [[nodiscard]] bool ready() const { return fit_.has_value(); }
+  [[nodiscard]] bool ready() const { return fit_.has_value() || samples_.size() == config_.max_samples; }
   [[nodiscard]] const SourceEstimate& estimate() const { return estimate_; }  // requires one sample
   [[nodiscard]] const std::optional<LineFit>& line() const { return fit_; }
   // How many samples' worth of information the offset estimate holds; a straight line through n equal samples

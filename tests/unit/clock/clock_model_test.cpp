@@ -113,3 +113,10 @@ TEST_CASE(
   model.moved(kernel.raw, 7);
   CHECK(model.correction(advanced(kernel.raw, 7)) == Approx(before));
 }
+
+TEST_CASE("base frequency and slew together stay within what the kernel can do") {
+  ClockModel model{0.06, 0.1, 0.0833};
+  model.adjust(kNow, 0, 10, 1);
+  CHECK(model.kernel_frequency() <= 0.1 + 1e-9);
+  CHECK(model.kernel_frequency() > 0.09);
+}

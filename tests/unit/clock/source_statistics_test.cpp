@@ -152,6 +152,7 @@ TEST_CASE("maxsamples bounds the window, down to one") {
     SourceStatistics statistics{config};
     for (int i = 0; i < 50; ++i) statistics.add(source.next());
     CHECK(statistics.samples() == limit);
+    CHECK(statistics.ready());
     CHECK(std::fabs(statistics.estimate().offset) < 2e-4);
   }
 }
@@ -253,4 +254,37 @@ TEST_CASE("polls become rare on a quiet clock and frequent when the clock starts
   CHECK(poll.poll() == 6);
   poll.raise_min(9);
   CHECK(poll.poll() == 9);
+}
+
+TEST_CASE("no sequence of samples and corrections makes an estimate that is not a number") {
+  std::mt19937_64 random{77};
+  const auto magnitude = [&](double least, double most) {
+    return std::exp(std::uniform_real_distribution<double>{std::log(least), std::log(most)}(random));
+  };
+  for (int run = 0; run < 60; ++run) {
+    SourceStatistics statistics{StatisticsConfig{}};
+    PollControl poll{PollConfig{}};
+    WallTime now = kStart;
+    const double offsets = magnitude(1e-10, 2e9);
+    const double interval = magnitude(1e-3, 1e5);
+    for (int i = 0; i < 150; ++i) {
+      now = advanced(now, interval * magnitude(1e-6, 1));
+      Sample s;
+      s.time = now;
+      s.offset = offsets * std::uniform_real_distribution<double>{-1, 1}(random);
+      s.peer_delay = random() % 4 == 0 ? 0 : magnitude(1e-9, 1e3);
+      s.peer_dispersion = random() % 4 == 0 ? 0 : magnitude(1e-9, 16);
+      if (random() % 16 == 0) s.offset = 0;
+      statistics.add(s);
+      poll.adapt(statistics);
+      const SourceEstimate& e = statistics.estimate();
+      const double all = e.offset + e.offset_sd + e.frequency + e.frequency_sd + e.skew + e.correction +
+                         statistics.offset_sd_at(now) + statistics.std_dev() + statistics.memory() +
+                         statistics.best_sample(now, 1e-6).distance;
+      REQUIRE(std::isfinite(all));
+      REQUIRE(e.offset_sd > 0);
+      REQUIRE(statistics.samples() <= 64);
+      if (random() % 5 == 0) statistics.shift({now, std::clamp(e.frequency, -0.1, 0.1), e.offset / 2});
+    }
+  }
 }
