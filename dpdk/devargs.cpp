@@ -16,22 +16,6 @@ std::string_view before_comma(std::string_view text) {
   return text.substr(0, text.find(','));
 }
 
-std::string_view keyword(Kind kind) {
-  switch (kind) {
-    case Kind::af_xdp:
-      return "af_xdp";
-    case Kind::af_packet:
-      return "af_packet";
-    case Kind::pci:
-      return "pci";
-    case Kind::memif:
-      return "memif";
-    case Kind::vdev:
-      break;
-  }
-  return "vdev";
-}
-
 }  // namespace
 
 std::string device_name(const Config& config, unsigned number) {
@@ -41,7 +25,7 @@ std::string device_name(const Config& config, unsigned number) {
     case Kind::vdev:
       return std::string{before_comma(config.device)};
     default:
-      return fmt::format("net_{}{}", keyword(config.kind), number);
+      return fmt::format("net_{}{}", server::name(config.kind), number);
   }
 }
 
@@ -94,7 +78,7 @@ std::size_t memory_needed(const std::vector<Config>& ports) {
 }
 
 std::string describe(const Config& config) {
-  return fmt::format("dataplane {} {}", keyword(config.kind), config.device);
+  return fmt::format("dataplane {} {}", server::name(config.kind), config.device);
 }
 
 }  // namespace wiretime::dpdk

@@ -14,22 +14,6 @@ namespace {
 
 using Kind = server::DataplaneConfig::Kind;
 
-const char* transport(Kind kind) {
-  switch (kind) {
-    case Kind::af_xdp:
-      return "af_xdp";
-    case Kind::af_packet:
-      return "af_packet";
-    case Kind::pci:
-      return "pci";
-    case Kind::memif:
-      return "memif";
-    case Kind::vdev:
-      break;
-  }
-  return "vdev";
-}
-
 class WiredDataPlane final : public control::DataPlaneView {
  public:
   WiredDataPlane(std::vector<server::DataplaneConfig> configured, std::unique_ptr<SteeringSet> steering,
@@ -48,7 +32,7 @@ class WiredDataPlane final : public control::DataPlaneView {
     std::vector<status::PortReport> reports;
     for (const dpdk::PortInfo& info : plane_->ports())
       reports.push_back(
-          {info.name, transport(info.kind),
+          {info.name, std::string{server::name(info.kind)},
            fmt::format("receive: {}, transmit: {}", dpdk::name(info.receive), dpdk::name(info.transmit)),
            info.kind == Kind::af_xdp ? steering_->counts(info.name) : std::vector<status::SteeringCount>{}});
     return reports;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip_address.hpp"
@@ -38,6 +39,24 @@ struct DataplaneConfig {
 
   friend bool operator==(const DataplaneConfig&, const DataplaneConfig&) = default;
 };
+
+// As the configuration spells it.
+[[nodiscard]] constexpr std::string_view name(DataplaneConfig::Kind kind) noexcept {
+  using Kind = DataplaneConfig::Kind;
+  switch (kind) {
+    case Kind::af_xdp:
+      return "af_xdp";
+    case Kind::af_packet:
+      return "af_packet";
+    case Kind::pci:
+      return "pci";
+    case Kind::memif:
+      return "memif";
+    case Kind::vdev:
+      break;
+  }
+  return "vdev";
+}
 
 // What a worker does after polls that found nothing.
 enum class WorkerIdle : std::uint8_t {
