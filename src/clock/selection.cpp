@@ -10,6 +10,7 @@ namespace wiretime::clock {
 
 namespace {
 
+constexpr double kLeastDistance = 1e-9;      // s
 constexpr double kScoreLimit = 10;           // times nearer, accumulated: then it is selected
 constexpr unsigned kDistantSelections = 32;  // how long a distant source stays out of the combination
 
@@ -220,19 +221,21 @@ SelectionOutcome SourceSelector::check_quorum(Work& work) const {
   return SelectionOutcome::selected;
 }
 
-void SourceSelector::score(Work& work, std::size_t current) {
+double SourceSelector::distance(const Work& work, std::size_t i) const {
   std::uint8_t least = 255;
-  for (const std::size_t i : work.good) least = std::min(least, work.last(i).stratum);
-  const auto distance = [&](std::size_t i) {
-    return std::max(work.best[i].distance, 1e-9) + config_.stratum_weight * (work.last(i).stratum - least);
-  };
-  const double own = distance(current);
+  for (const std::size_t g : work.good) least = std::min(least, work.last(g).stratum);
+  return std::max(work.best[i].distance, kLeastDistance) +
+         config_.stratum_weight * (work.last(i).stratum - least);
+}
+
+void SourceSelector::score(Work& work, std::size_t current) {
+  const double own = distance(work, current);
   for (const std::size_t i : work.good) {
     Memory& m = memory(work.candidates[i].id);
     if (i == current)
       m.score = 1;
     else if (work.candidates[i].fresh || work.candidates[current].fresh)
-      m.score = std::max(1.0, m.score * own / (distance(i) + config_.reselect_distance));
+      m.score = std::max(1.0, m.score * own / (distance(work, i) + config_.reselect_distance));
   }
 }
 
@@ -245,25 +248,26 @@ void SourceSelector::choose(Work& work) {
       return true;
     });
   }
-  const auto current = std::find_if(work.good.begin(), work.good.end(), [&](std::size_t i) {
+  // One that stopped answering brings no more news: it is neither kept nor chosen while another answers.
+  std::vector<std::size_t> eligible;
+  for (const std::size_t i : work.good)
+    if (work.candidates[i].reachable) eligible.push_back(i);
+  if (eligible.empty()) eligible = work.good;
+  const auto current = std::find_if(eligible.begin(), eligible.end(), [&](std::size_t i) {
     return has_selected_ && work.candidates[i].id == selected_id_;
   });
   std::size_t winner = 0;
-  if (current != work.good.end()) {
+  if (current != eligible.end()) {
     winner = *current;
     score(work, winner);
-    for (const std::size_t i : work.good)
+    for (const std::size_t i : eligible)
       if (memory(work.candidates[i].id).score >
           std::max(kScoreLimit, memory(work.candidates[winner].id).score))
         winner = i;
   } else {
-    std::uint8_t least = 255;
-    for (const std::size_t i : work.good) least = std::min(least, work.last(i).stratum);
-    const auto distance = [&](std::size_t i) {
-      return work.best[i].distance + config_.stratum_weight * (work.last(i).stratum - least);
-    };
-    winner = *std::min_element(work.good.begin(), work.good.end(),
-                               [&](std::size_t a, std::size_t b) { return distance(a) < distance(b); });
+    winner = *std::min_element(eligible.begin(), eligible.end(), [&](std::size_t a, std::size_t b) {
+      return distance(work, a) < distance(work, b);
+    });
   }
   const std::uint32_t id = work.candidates[winner].id;
   if (!has_selected_ || id != selected_id_) {

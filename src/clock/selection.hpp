@@ -135,6 +135,8 @@ class SourceSelector {
   [[nodiscard]] bool believe_majority(Work& work) const;
   [[nodiscard]] SelectionOutcome check_quorum(Work& work) const;
   void choose(Work& work);
+  // Root distance plus the price of the stratum.
+  [[nodiscard]] double distance(const Work& work, std::size_t i) const;
   void score(Work& work, std::size_t current);
   void combine(Work& work);
 

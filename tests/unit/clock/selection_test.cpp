@@ -217,6 +217,20 @@ TEST_CASE("a slightly better source does not take over, one ten times better in 
   CHECK_FALSE(r.switched);
 }
 
+TEST_CASE("a selected source that stops answering gives way at once to one that answers, however far") {
+  Sources s;
+  s.add(0, 0.001);
+  s.add(0, 0.5);
+  SourceSelector selector{config()};
+  CHECK(selector.select(s.candidates, kNow).selected == 0);
+  s.candidates[0].reachable = s.candidates[0].fresh = false;
+  const auto r = selector.select(s.candidates, kNow);
+  CHECK(r.selected == 1);
+  CHECK(r.switched);
+  s.candidates[1].reachable = s.candidates[1].fresh = false;  // nobody answers: keep
+  CHECK(selector.select(s.candidates, kNow).selected == 1);
+}
+
 TEST_CASE("after a switch to a source without news the clock waits for its next sample") {
   Sources s;
   s.add(0, 0.010);
