@@ -13,6 +13,7 @@
 #include <span>
 
 #include "ntp/association_event.hpp"
+#include "ntp/association_measure.hpp"
 #include "ntp/client_request.hpp"
 #include "ntp/poll_schedule.hpp"
 #include "ntp/source_options.hpp"
@@ -158,6 +159,8 @@ class Association {
   [[nodiscard]] bool handle_kiss(const Moment& now, Judged& judged, Actions& actions);
   void take_sample(const Moment& now, const Reception& reception, Judged& judged, Actions& actions);
   [[nodiscard]] bool uses_previous_request(const Judged& judged) const noexcept;
+  [[nodiscard]] std::optional<Refusal> fails_test_a(const Judged& judged, const Measurement& m,
+                                                    double precision, double response_time) const noexcept;
   [[nodiscard]] double asymmetry_correction(double peer_delay) const noexcept;
   [[nodiscard]] bool peer_missed_response(const Judged& judged, double peer_delay) const noexcept;
   [[nodiscard]] bool loops_to_us(const Moment& now, const Reception& reception,

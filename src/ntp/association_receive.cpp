@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "ntp/association.hpp"
-#include "ntp/association_measure.hpp"
 
 namespace wiretime::ntp {
 
@@ -197,23 +196,12 @@ void Association::take_sample(const Moment& now, const Reception& reception, Jud
       stamps.remote_receive = previous_.remote_receive;
     }
   }
-  const double remote_precision = std::ldexp(1.0, r.precision);
-  const double precision = clock_.precision + remote_precision;
+  const double precision = clock_.precision + std::ldexp(1.0, r.precision);
   const Measurement m = measure(stamps, precision, skew_);
   const double response_time = (r.transmit - request_received).seconds();
 
-  const bool client = options_.kind == SourceKind::server;
-  const bool long_trip = m.delay - m.dispersion > options_.max_delay || precision > options_.max_delay;
-  const bool slow = client && std::fabs(response_time) > kMaxServerInterval;
-  const bool backwards = client && response_time < -remote_precision;
-  Refusal why = Refusal::delay;
-  if (sent_.presend)
-    why = Refusal::presend;
-  else if (!long_trip)
-    why = slow || backwards ? Refusal::response_time : Refusal::missed_response;
-  judged.test(kTestA,
-              !sent_.presend && !long_trip && !slow && !backwards && !peer_missed_response(judged, m.delay),
-              why);
+  const auto failure = fails_test_a(judged, m, precision, response_time);
+  judged.test(kTestA, !failure, failure.value_or(Refusal::delay));
   judged.test(kTestB, true, Refusal::delay_ratio);  // both until judged() says otherwise
   judged.test(kTestC, true, Refusal::delay_deviation);
   judged.test(kTestD, !loops_to_us(now, reception, r), Refusal::loop);
@@ -238,6 +226,18 @@ void Association::take_sample(const Moment& now, const Reception& reception, Jud
   if (judged.refusal) return;
   ++report_.received_good;
   actions.emplace_back(SampleTaken{sample});
+}
+
+std::optional<Refusal> Association::fails_test_a(const Judged& judged, const Measurement& m, double precision,
+                                                 double response_time) const noexcept {
+  if (sent_.presend) return Refusal::presend;
+  if (m.delay - m.dispersion > options_.max_delay || precision > options_.max_delay) return Refusal::delay;
+  if (options_.kind == SourceKind::server) {
+    const bool backwards = response_time < -std::ldexp(1.0, judged.reply.precision);
+    if (backwards || std::fabs(response_time) > kMaxServerInterval) return Refusal::response_time;
+  }
+  if (peer_missed_response(judged, m.delay)) return Refusal::missed_response;
+  return {};
 }
 
 // A packet held up on its way to the source makes the source look ahead by half of that, one held up on its
