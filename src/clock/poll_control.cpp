@@ -5,12 +5,16 @@
 
 namespace wiretime::clock {
 
+double poll_change(const SourceStatistics& statistics, unsigned target) {
+  if (!statistics.ready() || target == 0) return 0;
+  const double wanted = static_cast<double>(target);
+  const double surplus = (statistics.memory() - wanted) / wanted;
+  // Four samples at twice the target lengthen the interval by one; shortening is twice as fast.
+  return surplus > 0 ? std::min(surplus, 1.0) / 4 : std::max(surplus, -1.0) / 2;
+}
+
 void PollControl::adapt(const SourceStatistics& statistics) {
-  if (!statistics.ready()) return;
-  const double target = static_cast<double>(config_.target);
-  const double surplus = statistics.memory() - target;
-  // A target's worth of polls at twice the target moves the interval one step; falling is twice as fast.
-  score_ += surplus > 0 ? std::min(surplus / target, 1.0) / 4 : std::max(surplus / target, -1.0) / 2;
+  score_ += poll_change(statistics, config_.target);
   if (score_ >= 1) {
     poll_ = std::min(poll_ + 1, config_.max_poll);
     score_ = 0;

@@ -8,6 +8,10 @@
 
 namespace wiretime::clock {
 
+// By what fraction of a poll (log2 s) the interval should change after a good sample. For owners that keep
+// the interval themselves, as ntp/poll_schedule does; PollControl is the same with an interval of its own.
+[[nodiscard]] double poll_change(const SourceStatistics& statistics, unsigned target);
+
 struct PollConfig {
   int min_poll = 6;  // log2 s
   int max_poll = 10;
