@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "os/files.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "os/file_descriptor.hpp"
 #include "os/system_error.hpp"
 
 namespace wiretime::os {
+
+namespace {
+constexpr std::size_t kMostBytes = 65'536;
+}
 
 std::string parent_directory(const std::string& path) {
   const auto slash = path.find_last_of('/');
@@ -36,6 +42,31 @@ Result<void> create_directory(const std::string& path, mode_t mode, std::optiona
     return fail(fmt::format("cannot set the permissions of {}: {}", path, errno_text()));
   if (owner && chown(path.c_str(), owner->uid, owner->gid) != 0)
     return fail(fmt::format("cannot give directory {} to uid {}: {}", path, owner->uid, errno_text()));
+  return {};
+}
+
+Result<std::string> read_file(const std::string& path) {
+  const FileDescriptor fd{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd.valid()) return fail(fmt::format("cannot open {}: {}", path, errno_text()));
+  std::string text(kMostBytes, '\0');
+  const ssize_t n = read(fd.get(), text.data(), text.size());
+  if (n < 0) return fail(fmt::format("cannot read {}: {}", path, errno_text()));
+  text.resize(static_cast<std::size_t>(n));
+  return text;
+}
+
+Result<void> replace_file(const std::string& path, const std::string& text) {
+  const std::string fresh = path + ".tmp";
+  FileDescriptor fd{open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  if (!fd.valid()) return fail(fmt::format("cannot create {}: {}", fresh, errno_text()));
+  const ssize_t n = write(fd.get(), text.data(), text.size());
+  if (n != static_cast<ssize_t>(text.size())) {
+    const std::string why = n < 0 ? errno_text() : "no space";
+    unlink(fresh.c_str());
+    return fail(fmt::format("cannot write {}: {}", fresh, why));
+  }
+  if (rename(fresh.c_str(), path.c_str()) != 0)
+    return fail(fmt::format("cannot replace {}: {}", path, errno_text()));
   return {};
 }
 

@@ -24,4 +24,9 @@ struct Owner {
 [[nodiscard]] Result<void> create_directory(const std::string& path, mode_t mode,
                                             std::optional<Owner> owner = {});
 
+// Small files only. Error: says which and why.
+[[nodiscard]] Result<std::string> read_file(const std::string& path);
+// Readers see the old text or the new one, never half: written beside it and renamed over it.
+[[nodiscard]] Result<void> replace_file(const std::string& path, const std::string& text);
+
 }  // namespace wiretime::os

@@ -2,6 +2,7 @@
 #include "os/resolver.hpp"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <netdb.h>
 
 #include <algorithm>
@@ -31,6 +32,14 @@ Result<std::vector<IpAddress>> resolve(const std::string& name, Family family) {
   }
   if (out.empty()) return fail(fmt::format("cannot resolve \"{}\": no address", name));
   return out;
+}
+
+std::optional<NumericAddress> numeric_address(const std::string& text) {
+  const std::size_t percent = text.find('%');
+  const auto address = IpAddress::parse(std::string_view{text}.substr(0, percent));
+  if (!address) return std::nullopt;
+  if (percent == std::string::npos) return NumericAddress{*address};
+  return NumericAddress{*address, if_nametoindex(text.c_str() + percent + 1)};
 }
 
 }  // namespace wiretime::os

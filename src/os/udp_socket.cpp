@@ -96,6 +96,11 @@ SocketResult<UdpSocket> UdpSocket::open(const Endpoint& bind_to, const UdpOption
   return socket;
 }
 
+bool UdpSocket::connect(const Endpoint& peer) noexcept {
+  const auto address = to_system(peer);
+  return ::connect(fd_.get(), &address.base, system_length(family_)) == 0;
+}
+
 // Everything here improves the service but is no reason to refuse it, so refusals are not errors.
 void UdpSocket::apply(const UdpOptions& options) {
   const int fd = fd_.get();

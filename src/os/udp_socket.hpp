@@ -59,6 +59,9 @@ class UdpSocket {
  public:
   [[nodiscard]] static SocketResult<UdpSocket> open(const Endpoint& bind_to, const UdpOptions& options);
 
+  // From now on only messages from `peer` come in. False: no way there (errno says why).
+  [[nodiscard]] bool connect(const Endpoint& peer) noexcept;
+
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   [[nodiscard]] Endpoint local() const noexcept { return bound_endpoint(fd_.get()); }
   [[nodiscard]] Family family() const noexcept { return family_; }
