@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "life_cycle.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -8,6 +10,7 @@
 #include <optional>
 
 #include "control/controller.hpp"
+#include "control/policy.hpp"
 #include "data_plane_wiring.hpp"
 #include "features.hpp"
 #include "os/daemonize.hpp"
@@ -34,7 +37,7 @@ Result<os::Log> open_log(const control::Options& options) {
 // nullopt: stay who we are.
 Result<std::optional<os::User>> find_user(const control::Options& options, const control::Config& config) {
   if (!os::running_as_root()) {
-    if (!options.skip_root_check)
+    if (!options.skip_root_check && options.once != control::Options::Once::report_offset)
       return fail("must be started as root (or with -U, as a user who may open the configured ports)");
     return std::optional<os::User>{};
   }
@@ -48,15 +51,19 @@ Result<std::optional<os::User>> find_user(const control::Options& options, const
   return std::optional{*user};
 }
 
+control::ClockUse clock_use(const control::Options& options) {
+  using Once = control::Options::Once;
+  if (options.once == Once::no) return control::ClockUse::follow;
+  return options.once == Once::set_clock ? control::ClockUse::step_once : control::ClockUse::print_once;
+}
+
 // Options of the clock discipline that this version accepts for the sake of units and scripts.
 std::string options_without_effect(const control::Options& options) {
   std::string names;
   const auto add = [&](bool given, const char* name) {
     if (given) names += std::string{names.empty() ? "" : " "} + name;
   };
-  add(options.no_clock_control, "-x");
   add(options.reload_dumps, "-r");
-  add(options.restart, "-R");
   add(options.set_clock_from_rtc, "-s");
   return names;
 }
@@ -64,7 +71,7 @@ std::string options_without_effect(const control::Options& options) {
 void log_start(os::Log& log, const control::Options& options, const control::Config& config) {
   log.info("{}", start_text());
   if (const std::string names = options_without_effect(options); !names.empty())
-    log.info("Options accepted without effect, as this version does not control the clock: {}", names);
+    log.info("Options accepted without effect by this version: {}", names);
   if (options.system_call_filter != 0)
     log.info("Option -F accepted without effect: this version has no system call filter");
   for (const std::string& warning : options.warnings) log.warning("{}", warning);
@@ -103,7 +110,9 @@ class Daemon {
   [[nodiscard]] Result<void> serve() {
     log_.set_echo(false);
     auto ended = loop_->run();
-    log_.info("wiretimed exiting");
+    controller_->end();
+    if (options_.once == control::Options::Once::no) log_.info("wiretimed exiting");
+    if (ended && failure_) return fail(*failure_);
     return ended;
   }
 
@@ -138,16 +147,26 @@ class Daemon {
     loop_ = std::move(*loop);
     auto controller = control::Controller::create(
         config_,
-        {*loop_, log_, options_.family, options_.directives.empty() ? options_.config_file : std::string{}});
+        {*loop_, log_, options_.family, options_.directives.empty() ? options_.config_file : std::string{},
+         clock_use(options_), !options_.no_clock_control, options_.restart, [this](bool success) {
+           if (!success) failure_ = "the clock was not set (see the lines above)";
+           loop_->stop();
+         }});
     if (!controller) return tl::make_unexpected(controller.error());
     controller_ = std::move(*controller);
-    if (options_.timeout) loop_->after(*options_.timeout, [this] { loop_->stop(); });
+    if (options_.timeout) loop_->after(*options_.timeout, [this] { time_is_up(); });
     return loop_->on_signal([this](int number) {
       if (number == SIGHUP)
         controller_->executor().execute(status::CycleLogs{});
       else
         loop_->stop();
     });
+  }
+
+  void time_is_up() {
+    if (options_.once != control::Options::Once::no)
+      failure_ = fmt::format("no time from the sources within {} s (-t)", options_.timeout->count());
+    loop_->stop();
   }
 
   [[nodiscard]] Result<void> start_workers() {
@@ -180,9 +199,12 @@ class Daemon {
       return {};
     }
     // To open port 123 when `chronyc allow` first needs it; to tell steering programs about new addresses.
-    std::array keep{os::Capability::net_bind_service, os::Capability::bpf};
-    const std::size_t count = config_.dataplanes.empty() ? 1 : keep.size();
-    return os::drop_privileges(*user_, std::span{keep}.first(count));
+    std::vector<os::Capability> keep{os::Capability::net_bind_service};
+    if (!config_.dataplanes.empty()) keep.push_back(os::Capability::bpf);
+    if (control::has_ntp_sources(config_) && !options_.no_clock_control &&
+        options_.once != control::Options::Once::report_offset)
+      keep.push_back(os::Capability::sys_time);
+    return os::drop_privileges(*user_, keep);
   }
 
   const control::Options& options_;
@@ -193,6 +215,7 @@ class Daemon {
   std::unique_ptr<os::EventLoop> loop_;
   std::unique_ptr<control::Controller> controller_;
   std::unique_ptr<control::DataPlaneView> data_plane_;
+  std::optional<std::string> failure_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "control/command_line.hpp"
 #include "control/config_parse.hpp"
+#include "control/policy.hpp"
 #include "features.hpp"
 #include "life_cycle.hpp"
 
@@ -41,11 +42,9 @@ int run(const std::string& program, const std::vector<std::string>& arguments) {
   const auto config = read_config(*options);
   if (!config) return complain(config.error().message);
   if (options->action == Action::print_config) return print(control::print_config(*config));
-  if (options->once != control::Options::Once::no)
-    return complain(
-        "-q and -Q need the time of other servers, which this version does not follow yet; use chronyd -Q or "
-        "ntpdig to look at the clock");
-  const auto ended = run_daemon(*options, *config);
+  const auto ended = options->once == control::Options::Once::no
+                         ? run_daemon(*options, *config)
+                         : run_daemon(*options, control::config_for_once(*config, options->once));
   return ended ? 0 : complain(ended.error().message);
 }
 

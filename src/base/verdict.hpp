@@ -54,6 +54,7 @@ enum class Disposition : std::uint8_t {
   X(ntp_too_long, drop, "NTP message longer than any request")                                            \
   X(ntp_length_unaligned, drop, "NTP message length not a multiple of 4")                                 \
   X(ntp_version_unsupported, drop, "NTP version 0, 5, 6 or 7")                                            \
+  X(peer_packet, drop, "symmetric packet of a peer we are configured with: measured, not answered")       \
   X(ntp_mode_response, drop, "NTP mode 2, 4 or 5: an answer or broadcast, not a request")                 \
   X(ntp_mode_reserved, drop, "NTP mode 0 with a version above 1")                                         \
   X(ntp_mode_control, drop, "NTP mode 6 (ntpq control message): never answered")                          \

@@ -2,7 +2,10 @@
 #include "control/commands.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <variant>
+
+#include "control/source_manager.hpp"
 
 namespace wiretime::control {
 
@@ -41,6 +44,19 @@ Status set_local(CommandTarget& target, const status::Local& command) {
 struct Execute {
   CommandTarget& target;
 
+  // `otherwise`: where there are no sources and never will be.
+  template <typename Action>
+  Status with_sources(Action action, Status otherwise = Status::no_such_source) const {
+    SourceManager* const sources = target.sources();
+    if (sources == nullptr) return otherwise;
+    if constexpr (std::is_void_v<decltype(action(*sources))>) {
+      action(*sources);
+      return Status::success;
+    } else {
+      return action(*sources);
+    }
+  }
+
   Status operator()(const status::AllowDeny& c) const { return edit_access(target, c); }
   Status operator()(const status::Local& c) const { return set_local(target, c); }
   Status operator()(const status::CycleLogs&) const {
@@ -51,32 +67,64 @@ struct Execute {
     return Status::success;
   }
 
-  // There are no sources in this version.
-  Status operator()(const status::Online&) const { return Status::no_such_source; }
-  Status operator()(const status::Offline&) const { return Status::no_such_source; }
-  Status operator()(const status::Burst&) const { return Status::no_such_source; }
-  Status operator()(const status::ModifySource&) const { return Status::no_such_source; }
-  Status operator()(const status::DeleteSource&) const { return Status::no_such_source; }
-  Status operator()(const status::SetSelectOptions&) const { return Status::no_such_source; }
+  // Sources, and the clock that follows them.
+  Status operator()(const status::Online& c) const {
+    return with_sources([&](SourceManager& s) { return s.online(c.sources); });
+  }
+  Status operator()(const status::Offline& c) const {
+    return with_sources([&](SourceManager& s) { return s.offline(c.sources); });
+  }
+  Status operator()(const status::Burst& c) const {
+    return with_sources([&](SourceManager& s) { return s.burst(c); });
+  }
+  Status operator()(const status::ModifySource& c) const {
+    return with_sources([&](SourceManager& s) { return s.modify(c); });
+  }
+  Status operator()(const status::DeleteSource& c) const {
+    return with_sources([&](SourceManager& s) { return s.remove(c.source); });
+  }
+  Status operator()(const status::SetSelectOptions& c) const {
+    return with_sources([&](SourceManager& s) { return s.set_select_options(c); });
+  }
   Status operator()(const status::SetOffset&) const { return Status::no_such_source; }
-  Status operator()(const status::AddSource&) const { return Status::not_enabled; }
+  Status operator()(const status::AddSource& c) const {
+    return with_sources([&](SourceManager& s) { return s.add(c); }, Status::not_enabled);
+  }
+  Status operator()(const status::RefreshSources&) const {
+    return with_sources([](SourceManager& s) { s.refresh(); }, Status::success);
+  }
+  Status operator()(const status::ResetSources&) const {
+    return with_sources([](SourceManager& s) { s.reset_sources(); }, Status::success);
+  }
+  Status operator()(const status::Reselect&) const {
+    return with_sources([](SourceManager& s) { s.reselect(); }, Status::success);
+  }
+  Status operator()(const status::SetReselectDistance& c) const {
+    return with_sources([&](SourceManager& s) { s.set_reselect_distance(c.distance); }, Status::success);
+  }
+  Status operator()(const status::SetMaxUpdateSkew& c) const {
+    return with_sources([&](SourceManager& s) { s.set_max_update_skew(c.ppm); }, Status::success);
+  }
+  Status operator()(const status::SetMakestep& c) const {
+    return with_sources([&](SourceManager& s) { s.set_makestep(c.threshold, c.limit); }, Status::success);
+  }
+  Status operator()(const status::Makestep&) const {
+    return with_sources([](SourceManager& s) { return s.makestep(); }, Status::failed);
+  }
+  Status operator()(const status::AdjustFrequency& c) const {
+    return with_sources([&](SourceManager& s) { return s.adjust_frequency(c.ppm); }, Status::failed);
+  }
+  Status operator()(const status::AdjustOffset& c) const {
+    return with_sources([&](SourceManager& s) { return s.adjust_offset(c.offset); }, Status::failed);
+  }
 
   // Nothing to do is done.
   Status operator()(const status::OnOffline&) const { return Status::success; }
-  Status operator()(const status::RefreshSources&) const { return Status::success; }
   Status operator()(const status::ReloadSources&) const { return Status::success; }
-  Status operator()(const status::ResetSources&) const { return Status::success; }
-  Status operator()(const status::Reselect&) const { return Status::success; }
-  Status operator()(const status::SetReselectDistance&) const { return Status::success; }
-  Status operator()(const status::SetMaxUpdateSkew&) const { return Status::success; }
-  Status operator()(const status::SetMakestep&) const { return Status::success; }
   Status operator()(const status::Dump&) const { return Status::success; }
   Status operator()(const status::Rekey&) const { return Status::success; }
 
-  // The clock is not ours to change.
-  Status operator()(const status::Makestep&) const { return Status::failed; }
-  Status operator()(const status::AdjustFrequency&) const { return Status::failed; }
-  Status operator()(const status::AdjustOffset&) const { return Status::failed; }
+  // No manual input.
   Status operator()(const status::SetTime&) const { return Status::not_enabled; }
   Status operator()(const status::Manual& c) const {
     return c.action == status::Manual::Action::on ? Status::not_enabled : Status::success;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What chronyc's commands do: access lists, `local`, logs and shutdown act; commands for sources, clock and
-// RTC answer as a chronyd without any would, and never claim a change that was not made. Control thread.
+// What chronyc's commands do: access lists, `local`, logs and shutdown act; commands for sources and clock
+// are the source manager's; those for the RTC and for manual input answer as a chronyd without any would, and
+// never claim a change that was not made. Control thread.
 #pragma once
 
 #include <chrono>
@@ -10,6 +11,8 @@
 #include "status/command.hpp"
 
 namespace wiretime::control {
+
+class SourceManager;
 
 // What commands act on.
 class CommandTarget {
@@ -25,6 +28,8 @@ class CommandTarget {
   virtual void set_local(const clock::LocalConfig& local) = 0;
   // How long an orphan waits after start before it serves, when nobody said.
   [[nodiscard]] virtual std::chrono::duration<double> default_orphan_wait() const = 0;
+  // Null: none can be configured.
+  [[nodiscard]] virtual SourceManager* sources() { return nullptr; }
   [[nodiscard]] virtual bool cycle_logs() = 0;
   virtual void begin_shutdown() = 0;
 };

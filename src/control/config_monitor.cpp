@@ -89,7 +89,7 @@ std::span<const Directive> monitor_directives() {
       {"log", read_log, Effect::later, Repeat::accumulate},
       {"logdir", [](Arguments& a, Settings& s) { s.log_directory = a.path(); }},
       {"logbanner", [](Arguments& a, Settings& s) { s.log_banner = a.count(); }},
-      {"logchange", [](Arguments& a, Settings& s) { s.log_change = a.seconds(); }, Effect::later},
+      {"logchange", [](Arguments& a, Settings& s) { s.log_change = a.seconds(); }},
       {"mailonchange", read_mail_on_change, Effect::never, Repeat::last_wins,
        "not supported, ignored: watch the log or the metrics for clock steps instead"},
   };

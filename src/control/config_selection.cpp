@@ -146,19 +146,15 @@ AuthSelectMode read_auth_select_mode(Arguments& args) {
 std::span<const Directive> selection_directives() {
   static constexpr Directive kRows[] = {
       {"refclock", read_refclock, Effect::later, Repeat::accumulate},
-      {"authselectmode", [](Arguments& a, Settings& s) { s.auth_select_mode = read_auth_select_mode(a); },
-       Effect::later},
-      {"combinelimit", [](Arguments& a, Settings& s) { s.combine_limit = a.real_from(0.0); }, Effect::later},
-      {"maxdistance", [](Arguments& a, Settings& s) { s.max_distance = a.seconds(); }, Effect::later},
-      {"maxjitter", [](Arguments& a, Settings& s) { s.max_jitter = a.seconds(); }, Effect::later},
-      {"maxstratum", [](Arguments& a, Settings& s) { s.max_stratum = a.integer<unsigned>(0, 15); },
-       Effect::later},
-      {"minstratum", [](Arguments& a, Settings& s) { s.min_stratum = a.integer<unsigned>(0, 15); },
-       Effect::later},
-      {"minsources", [](Arguments& a, Settings& s) { s.min_sources = a.integer<unsigned>(1, 1'000'000); },
-       Effect::later},
-      {"reselectdist", [](Arguments& a, Settings& s) { s.reselect_distance = a.seconds(); }, Effect::later},
-      {"stratumweight", [](Arguments& a, Settings& s) { s.stratum_weight = a.seconds(); }, Effect::later},
+      {"authselectmode", [](Arguments& a, Settings& s) { s.auth_select_mode = read_auth_select_mode(a); }},
+      {"combinelimit", [](Arguments& a, Settings& s) { s.combine_limit = a.real_from(0.0); }},
+      {"maxdistance", [](Arguments& a, Settings& s) { s.max_distance = a.seconds(); }},
+      {"maxjitter", [](Arguments& a, Settings& s) { s.max_jitter = a.seconds(); }},
+      {"maxstratum", [](Arguments& a, Settings& s) { s.max_stratum = a.integer<unsigned>(0, 15); }},
+      {"minstratum", [](Arguments& a, Settings& s) { s.min_stratum = a.integer<unsigned>(0, 15); }},
+      {"minsources", [](Arguments& a, Settings& s) { s.min_sources = a.integer<unsigned>(1, 1'000'000); }},
+      {"reselectdist", [](Arguments& a, Settings& s) { s.reselect_distance = a.seconds(); }},
+      {"stratumweight", [](Arguments& a, Settings& s) { s.stratum_weight = a.seconds(); }},
   };
   return kRows;
 }

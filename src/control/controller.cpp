@@ -60,7 +60,9 @@ Result<std::unique_ptr<Controller>> Controller::create(const Config& config, Env
   const auto random = os::random_value<std::array<std::array<std::uint64_t, 2>, 2>>();
   if (!random) return tl::make_unexpected(random.error());
   Parts parts{std::move(*ntp_rules), std::move(*command_rules), (*random)[0], (*random)[1]};
-  return std::unique_ptr<Controller>(new Controller(config, std::move(environment), std::move(parts)));
+  std::unique_ptr<Controller> controller{new Controller(config, std::move(environment), std::move(parts))};
+  if (auto ok = controller->make_upstream(); !ok) return tl::make_unexpected(ok.error());
+  return controller;
 }
 
 Controller::Controller(const Config& config, Environment environment, Parts parts)
@@ -91,9 +93,11 @@ void Controller::publish_tables() {
 // --- time ---
 
 void Controller::refresh_reference() {
-  const WallTime now = os::wall_now();
+  const WallTime now = served_time(os::wall_now());
   clock::ClockState clock_state;
-  if (const auto kernel = os::kernel_clock_status())
+  if (follows_sources())
+    clock_state = upstream_->manager().clock_state();
+  else if (const auto kernel = os::kernel_clock_status())
     clock_state = clock_state_of(*kernel, now);
   else
     environment_.log.limited(os::LogLevel::warning, "adjtimex", 1h, "{}", kernel.error().message);
@@ -103,13 +107,15 @@ void Controller::refresh_reference() {
 
 void Controller::tell_synchronisation() {
   const auto line = notice_.update({state_.time.served(), state_.time.clock_state(), state_.time.local(),
-                                    has_sources(config_), environment_.config_file},
+                                    follows_sources(), environment_.config_file},
                                    state_.uptime());
   if (line) environment_.log.write(line->warning ? os::LogLevel::warning : os::LogLevel::info, line->text);
 }
 
 void Controller::take_reading() {
-  state_.time.add_reading(os::cross_read(os::read_tsc_ordered, kReadingAttempts), state_.uptime());
+  clock::CrossReading reading = os::cross_read(os::read_tsc_ordered, kReadingAttempts);
+  reading.time = served_time(reading.time);
+  state_.time.add_reading(reading, state_.uptime());
 }
 
 void Controller::clock_stepped() {

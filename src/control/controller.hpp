@@ -3,6 +3,7 @@
 // tables to the workers, and executes what chronyc asks. Knows a data plane only as a DataPlaneView.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "control/service_state.hpp"
 #include "control/status_report.hpp"
 #include "control/sync_notice.hpp"
+#include "control/upstream.hpp"
 #include "os/event_loop.hpp"
 #include "os/interfaces.hpp"
 #include "os/log.hpp"
@@ -30,6 +32,11 @@ class Controller final : private CommandTarget {
     os::Log& log;
     Family only = Family::unspecified;  // -4, -6
     std::string config_file;            // for messages; empty: directives came from the command line
+    ClockUse clock_use = ClockUse::follow;
+    bool clock_control = true;  // not -x
+    bool restarted = false;     // -R
+    // -q, -Q, maxchange: called once, in the loop.
+    std::function<void(bool success)> finish = {};
   };
 
   // Resolves names in access rules. `config` is copied. No sockets yet.
@@ -51,6 +58,8 @@ class Controller final : private CommandTarget {
   void detach_data_plane() { state_.data_plane = nullptr; }
   [[nodiscard]] Result<void> open_command_socket();
   void begin();
+  // Before the loop's end is the daemon's: saves what is to be saved.
+  void end();
 
   [[nodiscard]] status::Report& report() { return report_; }
   [[nodiscard]] status::Executor& executor() { return commands_; }
@@ -66,9 +75,15 @@ class Controller final : private CommandTarget {
   clock::LocalConfig local() const override { return state_.time.local(); }
   void set_local(const clock::LocalConfig& local) override;
   std::chrono::duration<double> default_orphan_wait() const override;
+  SourceManager* sources() override { return state_.sources; }
   bool cycle_logs() override;
   void begin_shutdown() override;
 
+  [[nodiscard]] Result<void> make_upstream();
+  [[nodiscard]] bool follows_sources() const;
+  [[nodiscard]] bool has_peers() const;
+  [[nodiscard]] WallTime served_time(WallTime kernel) const;
+  [[nodiscard]] bool take_peer_packet(const os::Datagram& datagram);
   [[nodiscard]] Result<void> open_ntp_socket(Family family);
   [[nodiscard]] Result<void> open_command_udp(const IpAddress& address);
   [[nodiscard]] bool family_wanted(Family family) const;
@@ -92,6 +107,7 @@ class Controller final : private CommandTarget {
   NtpEndpoints ntp_;
   CommandEndpoints command_;
   MetricsEndpoint metrics_;
+  std::unique_ptr<Upstream> upstream_;
   std::optional<os::InterfaceWatcher> interface_watcher_;
   std::vector<IpAddress> host_addresses_;
   std::vector<IpAddress> host_broadcasts_;  // of the subnets these addresses are in

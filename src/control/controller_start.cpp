@@ -39,6 +39,13 @@ Result<void> Controller::note_or_fail(const os::SocketResult<void>& opened, cons
   return {};
 }
 
+bool Controller::has_peers() const {
+  for (const auto* list : {&config_.sources, &config_.directory_sources})
+    for (const NtpSource& s : *list)
+      if (s.kind == NtpSource::Kind::peer) return true;
+  return false;
+}
+
 Result<void> Controller::open_ntp_socket(Family family) {
   if (!family_wanted(family)) return {};
   return note_or_fail(ntp_.open(family), *IpAddress::parse(family == Family::ipv6 ? "::" : "0.0.0.0"));
@@ -53,7 +60,7 @@ Result<void> Controller::open_privileged_sockets() {
   refresh_reference();  // requests may come in as soon as sockets are open
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     // As chronyd: no open port when every request to it would be refused.
-    if (config_.dataplanes.empty() && !state_.ntp_access.allows_anything(family)) continue;
+    if (config_.dataplanes.empty() && !state_.ntp_access.allows_anything(family) && !has_peers()) continue;
     if (auto ok = open_ntp_socket(family); !ok) return ok;
   }
   if (config_.command_port != 0) {
@@ -77,6 +84,8 @@ Result<void> Controller::open_command_socket() {
 
 void Controller::begin() {
   environment_.loop.every(1s, [this] { every_second(); });
+  upstream_->start();
+  if (environment_.clock_use != ClockUse::follow) return;
   log_what_is_served();
   serving_ = true;
   tell_synchronisation();

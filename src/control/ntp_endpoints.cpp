@@ -87,19 +87,26 @@ Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
   if (datagram.truncated) return Verdict::ntp_too_long;
   if (const auto refused = refuse_by_address(datagram, settings_.port)) return *refused;
 
+  if (peers_ && peers_(datagram)) return Verdict::peer_packet;
+
   const server::Message message{datagram.peer.address, datagram.peer.port, datagram.payload,
-                                NtpTimestamp::from(datagram.received ? *datagram.received : os::wall_now())};
+                                served_time(datagram.received ? *datagram.received : os::wall_now())};
   const Verdict verdict = server::handle(message, snapshot, tables_.control_view(), state_);
   if (!is_ntp_answer(verdict)) return verdict;
 
   const auto reply = datagram.payload.first(ntp::kHeaderLength);
-  server::finish_reply(reply.data(), NtpTimestamp::from(os::wall_now()), snapshot, state_);
+  server::finish_reply(reply.data(), served_time(os::wall_now()), snapshot, state_);
   if (socket.send(reply, datagram.peer, datagram.local, datagram.interface_index) !=
       os::UdpSocket::SendResult::sent)
     return Verdict::transmit_failed;
   state_.stamps.add(datagram.received ? server::Stamp::receive_kernel : server::Stamp::receive_daemon);
   state_.stamps.add(server::Stamp::transmit_daemon);
   return verdict;
+}
+
+bool NtpEndpoints::send(const os::Endpoint& to, std::span<const std::byte> message) {
+  auto& slot = to.address.family == Family::ipv6 ? v6_ : v4_;
+  return slot && slot->socket.send(message, to) == os::UdpSocket::SendResult::sent;
 }
 
 }  // namespace wiretime::control

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@ struct NtpEndpointSettings {
 class NtpEndpoints {
  public:
   using SnapshotSource = std::function<clock::TimeSnapshot()>;
+  // What the kernel's clock says, to the time that is served.
+  using Correction = std::function<WallTime(WallTime)>;
+  // A symmetric packet that may come from a configured peer; true: it did, and was taken.
+  using PeerReceiver = std::function<bool(const os::Datagram&)>;
 
   // `loop`, `tables` and `state` outlive this object. `snapshot` is asked once for each batch.
   NtpEndpoints(os::EventLoop& loop, const RcuPointer<server::Tables>& tables, server::WorkerState& state,
@@ -47,6 +52,13 @@ class NtpEndpoints {
 
   [[nodiscard]] std::vector<os::Endpoint> listening() const;
 
+  void follow_sources(Correction correction, PeerReceiver peers) {
+    correction_ = std::move(correction);
+    peers_ = std::move(peers);
+  }
+  // From the port we serve. False: not open, or not sent.
+  [[nodiscard]] bool send(const os::Endpoint& to, std::span<const std::byte> message);
+
  private:
   struct Listener {
     os::UdpSocket socket;
@@ -56,6 +68,9 @@ class NtpEndpoints {
     return family == Family::ipv6 ? v6_ : v4_;
   }
   void receive(Family family);
+  [[nodiscard]] NtpTimestamp served_time(WallTime kernel) const {
+    return NtpTimestamp::from(correction_ ? correction_(kernel) : kernel);
+  }
   [[nodiscard]] Verdict answer(os::UdpSocket& socket, os::Datagram& datagram,
                                const clock::TimeSnapshot& snapshot);
 
@@ -65,6 +80,8 @@ class NtpEndpoints {
   SnapshotSource snapshot_;
   NtpEndpointSettings settings_;
   std::vector<unsigned> data_plane_interfaces_;
+  Correction correction_;
+  PeerReceiver peers_;
   os::ReceiveBatch batch_;
   std::optional<Listener> v4_;
   std::optional<Listener> v6_;

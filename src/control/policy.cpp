@@ -25,9 +25,12 @@ Result<ntp::AccessRules> access_rules(const std::vector<AccessRule>& rules, cons
   return out;
 }
 
+bool has_ntp_sources(const Settings& s) {
+  return !s.sources.empty() || !s.directory_sources.empty();
+}
+
 bool has_sources(const Settings& s) {
-  return !s.sources.empty() || !s.directory_sources.empty() || !s.refclocks.empty() ||
-         !s.init_step_slew.hosts.empty();
+  return has_ntp_sources(s) || !s.refclocks.empty() || !s.init_step_slew.hosts.empty();
 }
 
 std::chrono::seconds default_orphan_wait(const Settings& settings) {
@@ -57,6 +60,19 @@ std::size_t client_records_per_table(const Settings& settings) {
   std::size_t tables = 1;  // the kernel sockets'; a worker has one for each port
   for (const auto& port : settings.dataplanes) tables += std::min<std::size_t>(port.queues, workers);
   return std::max<std::size_t>(static_cast<std::size_t>(settings.client_log_limit) / kRecordSize / tables, 1);
+}
+
+Config config_for_once(const Config& config, Options::Once once) {
+  Config c = config;
+  c.port = 0;
+  c.access_rules.clear();
+  c.command_port = 0;
+  c.command_socket.clear();
+  c.metrics_port = 0;
+  c.dataplanes.clear();
+  c.warnings.clear();  // they are about the service
+  if (once == Options::Once::report_offset) c.pid_file.clear();
+  return c;
 }
 
 status::OpenCommands open_commands(const Settings& settings) {

@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "clock/served_reference.hpp"
+#include "control/command_line.hpp"
 #include "control/config.hpp"
 #include "ntp/access_list.hpp"
 #include "status/cmdmon.hpp"
@@ -21,6 +22,8 @@ using Resolve = std::function<Result<std::vector<IpAddress>>(const std::string& 
 [[nodiscard]] Result<ntp::AccessRules> access_rules(const std::vector<AccessRule>& rules,
                                                     const Resolve& resolve);
 
+// Servers, pools or peers: what this version follows.
+[[nodiscard]] bool has_ntp_sources(const Settings& settings);
 [[nodiscard]] bool has_sources(const Settings& settings);
 // How long an orphan waits for its sources after start when nobody said: a restart must not serve an unset
 // clock, and an isolated network has nothing to wait for.
@@ -30,6 +33,9 @@ using Resolve = std::function<Result<std::vector<IpAddress>>(const std::string& 
 // Records that each client log may hold, so that all workers' and the kernel sockets' together stay within
 // clientloglimit; 0 with noclientlog.
 [[nodiscard]] std::size_t client_records_per_table(const Settings& settings);
+
+// -q and -Q: the same sources and clock settings, and no service; -Q does not even claim the pid file.
+[[nodiscard]] Config config_for_once(const Config& config, Options::Once once);
 
 [[nodiscard]] status::OpenCommands open_commands(const Settings& settings);
 

@@ -16,6 +16,8 @@
 
 namespace wiretime::control {
 
+class SourceManager;
+
 struct CommandCounts {
   std::uint64_t hits = 0;
   std::uint64_t drops = 0;
@@ -50,6 +52,7 @@ struct ServiceState {
   const WallTime started;
   const Nanoseconds started_monotonic;
   DataPlaneView* data_plane = nullptr;  // not owned; null: none configured
+  SourceManager* sources = nullptr;     // not owned; null: none, and none can be added
 };
 
 }  // namespace wiretime::control

@@ -2,6 +2,7 @@
 #include "control/status_report.hpp"
 
 #include "control/client_listing.hpp"
+#include "control/source_manager.hpp"
 #include "control/version.hpp"
 
 namespace wiretime::control {
@@ -39,6 +40,8 @@ status::Tracking StatusReport::tracking() const {
   if (reference.reference_time.value != 0) t.reference_time = reference.reference_time.near(os::wall_now());
   t.root_delay = reference.root_delay.seconds();
   t.root_dispersion = reference.root_dispersion.seconds();
+  if (state_.sources != nullptr && state_.time.served().as == clock::ServedAs::synchronised)
+    state_.sources->describe(t);
   return t;
 }
 
@@ -106,6 +109,44 @@ std::vector<status::PortReport> StatusReport::ports() const {
     reports.insert(reports.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   }
   return reports;
+}
+
+status::Activity StatusReport::activity() const {
+  return state_.sources != nullptr ? state_.sources->activity() : status::Activity{};
+}
+
+std::uint32_t StatusReport::source_count() const {
+  return state_.sources != nullptr ? state_.sources->source_count() : 0;
+}
+
+std::optional<status::SourceReport> StatusReport::source(std::uint32_t index) const {
+  if (state_.sources == nullptr) return {};
+  return state_.sources->source(index);
+}
+
+std::optional<status::SourceStats> StatusReport::source_stats(std::uint32_t index) const {
+  if (state_.sources == nullptr) return {};
+  return state_.sources->source_stats(index);
+}
+
+std::optional<status::SelectData> StatusReport::select_data(std::uint32_t index) const {
+  if (state_.sources == nullptr) return {};
+  return state_.sources->select_data(index);
+}
+
+std::optional<std::string> StatusReport::source_name(const status::SourceAddress& source) const {
+  if (state_.sources == nullptr) return {};
+  return state_.sources->source_name(source);
+}
+
+std::optional<status::NtpData> StatusReport::ntp_data(const status::SourceAddress& source) const {
+  if (state_.sources == nullptr) return {};
+  return state_.sources->ntp_data(source);
+}
+
+std::optional<status::AuthData> StatusReport::auth_data(const status::SourceAddress& source) const {
+  if (state_.sources == nullptr) return {};
+  return state_.sources->auth_data(source);
 }
 
 }  // namespace wiretime::control

@@ -22,6 +22,14 @@ class StatusReport final : public status::Report {
   [[nodiscard]] bool command_access(const IpAddress& client) const override;
   [[nodiscard]] std::vector<status::WorkerReport> workers() const override;
   [[nodiscard]] std::vector<status::PortReport> ports() const override;
+  [[nodiscard]] status::Activity activity() const override;
+  [[nodiscard]] std::uint32_t source_count() const override;
+  [[nodiscard]] std::optional<status::SourceReport> source(std::uint32_t index) const override;
+  [[nodiscard]] std::optional<status::SourceStats> source_stats(std::uint32_t index) const override;
+  [[nodiscard]] std::optional<status::SelectData> select_data(std::uint32_t index) const override;
+  [[nodiscard]] std::optional<std::string> source_name(const status::SourceAddress& source) const override;
+  [[nodiscard]] std::optional<status::NtpData> ntp_data(const status::SourceAddress& source) const override;
+  [[nodiscard]] std::optional<status::AuthData> auth_data(const status::SourceAddress& source) const override;
 
  private:
   [[nodiscard]] std::vector<ntp::ClientTable*> client_tables() const;

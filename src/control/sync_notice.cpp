@@ -18,13 +18,9 @@ double root_distance(const clock::ClockState& state) {
 }
 
 std::string no_local(const SyncNotice::Situation& now) {
-  const std::string cause =
-      now.sources_configured ? "no source is selected (this version does not follow its sources yet, and the "
-                               "kernel's clock status is unsynchronised)"
-                             : "no source is selected";
   const std::string where = now.config_file.empty() ? "the configuration" : now.config_file;
   return fmt::format("{}{} and no 'local' directive is configured; add e.g. 'local stratum 10' to {}",
-                     kUnsynchronised, cause, where);
+                     kUnsynchronised, "no source is selected", where);
 }
 
 std::string local_not_active(const clock::LocalConfig& local) {
@@ -46,7 +42,10 @@ std::optional<SyncNotice::Line> SyncNotice::update(const Situation& now, Seconds
   std::string topic;  // what a change of is news; numbers that move on their own stay out of it
   switch (now.served.as) {
     case clock::ServedAs::unsynchronised:
-      line = {true, now.local.enabled ? local_not_active(now.local) : no_local(now)};
+      if (now.sources_configured && !now.local.enabled)
+        line.text = fmt::format("{}no source is selected yet (chronyc sources)", kUnsynchronised);
+      else
+        line = {true, now.local.enabled ? local_not_active(now.local) : no_local(now)};
       topic = line.text;
       break;
     case clock::ServedAs::local:
@@ -55,7 +54,8 @@ std::optional<SyncNotice::Line> SyncNotice::update(const Situation& now, Seconds
       topic = line.text;
       break;
     case clock::ServedAs::synchronised:
-      topic = fmt::format("clients see this server as synchronised: the kernel's clock, stratum {}",
+      topic = fmt::format("clients see this server as synchronised: {}, stratum {}",
+                          now.sources_configured ? "following its sources" : "the kernel's clock",
                           now.served.reference.stratum);
       line.text = fmt::format("{}, root distance {:.3g} s", topic, root_distance(now.state));
       break;

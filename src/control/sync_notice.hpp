@@ -21,7 +21,7 @@ class SyncNotice {
     clock::ServedReference served;
     clock::ClockState state;
     clock::LocalConfig local;
-    bool sources_configured = false;
+    bool sources_configured = false;  // and followed
     std::string config_file;  // where a `local` line would go; empty: directives came from the command line
   };
   struct Line {

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The controller's way to the sources: which clock they steer, and what of them reaches those we serve.
+#include <cmath>
+
+#include "clock/virtual_clock.hpp"
+#include "control/controller.hpp"
+#include "control/policy.hpp"
+#include "os/kernel_clock.hpp"
+#include "os/system_clock.hpp"
+
+namespace wiretime::control {
+
+bool Controller::follows_sources() const {
+  return upstream_ && (has_ntp_sources(config_) || upstream_->manager().has_sources());
+}
+
+WallTime Controller::served_time(WallTime kernel) const {
+  return follows_sources() ? upstream_->manager().served_time(kernel) : kernel;
+}
+
+bool Controller::take_peer_packet(const os::Datagram& datagram) {
+  return upstream_->manager().receive_symmetric(
+      {datagram.payload, datagram.received, datagram.peer, datagram.local});
+}
+
+Result<void> Controller::make_upstream() {
+  std::unique_ptr<clock::ClockDevice> device;
+  const bool steer = has_ntp_sources(config_) && environment_.clock_control &&
+                     environment_.clock_use != ClockUse::print_once;
+  if (steer) {
+    auto system = os::SystemClock::open({config_.rtc_sync});
+    if (!system) return tl::make_unexpected(system.error());
+    device = std::move(*system);
+  } else {
+    device = std::make_unique<clock::VirtualClock>();
+    if (has_ntp_sources(config_) && environment_.clock_use == ClockUse::follow)
+      environment_.log.info("Disabled control of system clock");
+  }
+  SourceManager::Options options;
+  options.use = environment_.clock_use;
+  options.only = environment_.only;
+  options.clock_precision = std::ldexp(1.0, state_.time.kernel_snapshot(state_.uptime()).precision);
+  options.restarted = environment_.restarted;
+  if (steer) options.drift = read_drift_file(config_, environment_.log);
+  Upstream::Callbacks callbacks;
+  callbacks.reference = [this] { return state_.time.served().reference; };
+  callbacks.serves_others = [this] { return ntp_.is_open(Family::ipv4) || ntp_.is_open(Family::ipv6); };
+  callbacks.clock_changed = [this](bool stepped) {
+    if (stepped) state_.time.clock_was_set();
+    refresh_reference();
+  };
+  callbacks.finish = environment_.finish;
+  callbacks.send_from_server = [this](const os::Endpoint& to, std::span<const std::byte> message) {
+    return ntp_.send(to, message);
+  };
+  upstream_ = std::make_unique<Upstream>(config_, options, std::move(device), environment_.loop,
+                                         environment_.log, std::move(callbacks));
+  state_.sources = &upstream_->manager();
+  ntp_.follow_sources([this](WallTime kernel) { return served_time(kernel); },
+                      [this](const os::Datagram& datagram) { return take_peer_packet(datagram); });
+  return {};
+}
+
+void Controller::end() {
+  if (upstream_) upstream_->stop();
+}
+
+}  // namespace wiretime::control

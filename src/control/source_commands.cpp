@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SourceManager: what chronyc can do to sources and the clock.
+#include <algorithm>
+#include <cmath>
+
+#include "control/source_manager.hpp"
+#include "os/resolver.hpp"
+
+namespace wiretime::control {
+
+namespace {
+
+using status::Status;
+
+constexpr std::size_t kMostSources = 1024;
+
+NtpSource config_of(const status::AddSource& c) {
+  using Kind = status::AddSource::Kind;
+  NtpSource s;
+  s.kind = c.kind == Kind::pool   ? NtpSource::Kind::pool
+           : c.kind == Kind::peer ? NtpSource::Kind::peer
+                                  : NtpSource::Kind::server;
+  s.name = c.name;
+  s.family = c.family;
+  s.port = static_cast<std::uint16_t>(c.port);
+  if (c.version >= 1 && c.version <= 4) s.version = static_cast<std::uint8_t>(c.version);
+  s.min_poll = std::clamp(c.min_poll, -7, 24);
+  s.max_poll = std::clamp(c.max_poll, s.min_poll, 24);
+  s.poll_target = c.poll_target;
+  if (c.presend_min_poll <= 24) s.presend_min_poll = c.presend_min_poll;
+  s.iburst = c.iburst;
+  s.burst = c.burst;
+  s.offline = !c.online;
+  s.auto_offline = c.auto_offline;
+  if (c.max_unreach > 0) s.max_unreach = static_cast<unsigned>(c.max_unreach);
+  s.xleave = c.interleaved;
+  s.copy = c.copy;
+  s.key_id = c.key_id;
+  s.nts = c.nts;
+  s.select = {c.prefer, c.no_select, c.trust, c.require};
+  s.min_stratum = c.min_stratum;
+  s.max_sources = std::clamp(c.max_sources, 1U, 16U);
+  s.max_delay = Seconds{c.max_delay};
+  s.max_delay_ratio = c.max_delay_ratio;
+  s.max_delay_dev_ratio = c.max_delay_dev_ratio;
+  s.max_delay_quant = c.max_delay_quantile;
+  s.min_delay = Seconds{c.min_delay};
+  s.offset = Seconds{c.offset};
+  if (c.min_samples >= 0) s.min_samples = static_cast<unsigned>(c.min_samples);
+  if (c.max_samples >= 0) s.max_samples = static_cast<unsigned>(c.max_samples);
+  s.filter_length = static_cast<unsigned>(std::max(c.filter_length, 0));
+  return s;
+}
+
+}  // namespace
+
+template <typename Action>
+Status SourceManager::for_each(const status::SourceMask& mask, Action action) {
+  bool any = false;
+  for (const auto& s : sources_) {
+    if (!mask.selects(address_of(*s))) continue;
+    any = true;
+    action(*s);
+  }
+  return any || mask.address == status::SourceAddress{} ? Status::success : Status::no_such_source;
+}
+
+Status SourceManager::online(const status::SourceMask& mask) {
+  return for_each(mask, [this](Source& s) {
+    const bool was_offline = s.association.connectivity() == ntp::Connectivity::offline;
+    s.config.offline = false;
+    if (!s.resolved()) return;
+    act(s, s.association.go_online(moment()));
+    if (was_offline) log(os::LogLevel::info, "Source " + s.label() + " online");
+  });
+}
+
+Status SourceManager::offline(const status::SourceMask& mask) {
+  const Status status = for_each(mask, [this](Source& s) {
+    const bool was_offline = s.association.connectivity() == ntp::Connectivity::offline;
+    s.config.offline = true;
+    if (!s.resolved()) return;
+    act(s, s.association.go_offline());
+    if (!was_offline) log(os::LogLevel::info, "Source " + s.label() + " offline");
+  });
+  update_selection();
+  return status;
+}
+
+Status SourceManager::burst(const status::Burst& command) {
+  if (command.good_samples < 1 || command.total_samples < 1) return Status::invalid;
+  return for_each(command.sources, [&](Source& s) {
+    if (s.resolved())
+      act(s, s.association.burst(moment(), static_cast<unsigned>(command.good_samples),
+                                 static_cast<unsigned>(command.total_samples)));
+  });
+}
+
+Status SourceManager::modify(const status::ModifySource& command) {
+  using P = status::SourceParameter;
+  Source* const s = find(command.source);
+  if (s == nullptr) return Status::no_such_source;
+  const double v = command.value;
+  const auto whole = static_cast<int>(std::lround(std::clamp(v, -1e6, 1e6)));
+  switch (command.parameter) {
+    case P::min_poll:
+      s->config.min_poll = std::clamp(whole, -7, 24);
+      s->config.max_poll = std::max(s->config.max_poll, s->config.min_poll);
+      s->association.set_min_poll(s->config.min_poll);
+      break;
+    case P::max_poll:
+      s->config.max_poll = std::clamp(whole, -7, 24);
+      s->config.min_poll = std::min(s->config.max_poll, s->config.min_poll);
+      s->association.set_max_poll(s->config.max_poll);
+      break;
+    case P::max_delay:
+      s->config.max_delay = Seconds{v};
+      s->association.set_max_delay(v);
+      break;
+    case P::max_delay_ratio:
+      s->config.max_delay_ratio = v;
+      break;
+    case P::max_delay_dev_ratio:
+      s->config.max_delay_dev_ratio = v;
+      break;
+    case P::min_stratum:
+      s->config.min_stratum = static_cast<unsigned>(std::clamp(whole, 0, 15));
+      s->association.set_min_stratum(s->config.min_stratum);
+      break;
+    case P::poll_target:
+      if (whole < 1) return Status::invalid;
+      s->config.poll_target = static_cast<unsigned>(whole);
+      break;
+  }
+  s->polls = clock::PollControl{poll_config(s->config)};
+  s->delays.set_limits(delay_limits(s->config, settings_));
+  return Status::success;
+}
+
+Status SourceManager::add(const status::AddSource& command) {
+  if (command.port < 1 || command.port > 65'535) return Status::invalid;
+  if (sources_.size() >= kMostSources) return Status::too_many_sources;
+  if (command.key_id != 0 || command.nts) return Status::not_enabled;  // no authentication of sources yet
+  const NtpSource config = config_of(command);
+  if (config.name.empty()) return Status::invalid_name;
+  if (const auto numeric = os::numeric_address(config.name)) {
+    if (numeric->address.is_unspecified() || numeric->address.is_multicast()) return Status::invalid;
+    if (address_in_use(numeric->address)) return Status::source_already_known;
+  }
+  add_line(config);
+  return Status::success;
+}
+
+Status SourceManager::remove(const status::SourceAddress& address) {
+  Source* const s = find(address);
+  if (s == nullptr) return Status::no_such_source;
+  remove_source(s->id);
+  update_selection();
+  return Status::success;
+}
+
+Status SourceManager::set_select_options(const status::SetSelectOptions& command) {
+  Source* const s = find(command.source);
+  if (s == nullptr) return Status::no_such_source;
+  const auto set = [&](std::uint32_t bit, bool& option) {
+    if ((command.mask & bit) != 0) option = (command.options & bit) != 0;
+  };
+  set(status::kAddPrefer, s->config.select.prefer);
+  set(status::kAddNoSelect, s->config.select.noselect);
+  set(status::kAddTrust, s->config.select.trust);
+  set(status::kAddRequire, s->config.select.require);
+  update_selection();
+  return Status::success;
+}
+
+Status SourceManager::makestep() {
+  const WallTime kernel = host_.kernel_time();
+  const auto amount = steering_.step_remaining(kernel);
+  if (!amount) {
+    report_failure(amount.error());
+    return Status::failed;
+  }
+  if (*amount != 0) {
+    log(os::LogLevel::warning, "System clock was stepped by " + std::to_string(*amount) + " seconds");
+    host_.clock_stepped();
+  }
+  arm_clock_timer();
+  return Status::success;
+}
+
+// The clock runs fast by `ppm` more than thought: slow it down.
+Status SourceManager::adjust_frequency(double ppm) {
+  const WallTime kernel = host_.kernel_time();
+  const auto change = steering_.adjust(kernel, -ppm * 1e-6, 0);
+  if (!change) return Status::failed;
+  shift(*change);
+  arm_clock_timer();
+  return Status::success;
+}
+
+// The clock is slow by `offset`: slew it forward.
+Status SourceManager::adjust_offset(double offset) {
+  const WallTime kernel = host_.kernel_time();
+  const auto change = steering_.adjust(kernel, 0, offset);
+  if (!change) return Status::failed;
+  shift(*change);
+  arm_clock_timer();
+  return Status::success;
+}
+
+void SourceManager::set_makestep(double threshold, int limit) {
+  steering_.discipline().set_step_rule(threshold, limit);
+}
+
+void SourceManager::set_max_update_skew(double ppm) {
+  steering_.discipline().set_max_update_skew(ppm * 1e-6);
+}
+
+void SourceManager::reselect() {
+  selector_.reselect();
+  update_selection();
+}
+
+void SourceManager::set_reselect_distance(double s) {
+  selector_.set_reselect_distance(s);
+}
+
+void SourceManager::reset_sources() {
+  for (const auto& s : sources_) {
+    forget_measurements(*s);
+    s->association.clock_lost();
+    if (s->resolved()) act(*s, s->association.reset_poll(moment()));
+  }
+  update_selection();
+}
+
+}  // namespace wiretime::control

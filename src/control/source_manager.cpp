@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/source_manager.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ntp/reference_id.hpp"
+#include "os/resolver.hpp"
+
+namespace wiretime::control {
+
+namespace {
+
+constexpr double kUnknownSkew = 300e-6;  // s/s: crystals are within 100 ppm of their frequency
+constexpr double kPpm = 1e-6;
+
+clock::DisciplineConfig discipline_config(const Settings& s, bool restarted) {
+  clock::DisciplineConfig c;
+  c.correction_time_ratio = s.correction_time_ratio;
+  c.max_slew_rate = s.max_slew_rate_ppm * kPpm;
+  c.max_drift = s.max_drift_ppm * kPpm;
+  c.max_update_skew = s.max_update_skew_ppm * kPpm;
+  c.max_clock_error = s.max_clock_error_ppm * kPpm;
+  c.step_threshold = s.make_step.threshold.count();
+  c.step_limit = restarted && s.make_step.limit > 0 ? 0 : s.make_step.limit;
+  if (s.max_change) {
+    c.max_change = true;
+    c.max_change_offset = s.max_change->offset.count();
+    c.max_change_start = s.max_change->start;
+    c.max_change_ignore = s.max_change->ignore;
+  }
+  return c;
+}
+
+clock::SelectionConfig selection_config(const Settings& s) {
+  clock::SelectionConfig c;
+  c.max_distance = s.max_distance.count();
+  c.max_jitter = s.max_jitter.count();
+  c.reselect_distance = s.reselect_distance.count();
+  c.stratum_weight = s.stratum_weight.count();
+  c.combine_limit = s.combine_limit;
+  c.max_clock_error = s.max_clock_error_ppm * kPpm;
+  c.min_sources = s.min_sources;
+  c.orphan = s.local.enabled && s.local.orphan;
+  c.orphan_stratum = static_cast<std::uint8_t>(s.local.stratum);
+  return c;
+}
+
+// A drift file says by how much the clock runs fast; we by how much it is to be sped up.
+double initial_frequency(const std::optional<Drift>& drift, const clock::ClockDevice& device) {
+  return drift ? -drift->frequency_ppm * kPpm : device.frequency();
+}
+
+double initial_skew(const std::optional<Drift>& drift) {
+  return drift ? std::max(drift->skew_ppm, 0.01) * kPpm : kUnknownSkew;
+}
+
+}  // namespace
+
+SourceManager::SourceManager(const Settings& settings, const Options& options, clock::ClockDevice& device,
+                             SourceHost& host)
+    : settings_{settings},
+      options_{options},
+      host_{host},
+      steering_{discipline_config(settings, options.restarted), device,
+                initial_frequency(options.drift, device), initial_skew(options.drift)},
+      selector_{selection_config(settings)} {}
+
+SourceDefaults SourceManager::defaults() const {
+  return {settings_, options_.clock_precision, initial_skew(options_.drift)};
+}
+
+ntp::Moment SourceManager::moment() const {
+  return {host_.monotonic(), cooked_now(), host_.random(), host_.reference()};
+}
+
+Source* SourceManager::find(SourceId id) {
+  for (const auto& s : sources_)
+    if (s->id == id) return s.get();
+  return nullptr;
+}
+
+const Source* SourceManager::find(const status::SourceAddress& address) const {
+  for (const auto& s : sources_)
+    if (address_of(*s) == address) return s.get();
+  return nullptr;
+}
+
+Source* SourceManager::find(const status::SourceAddress& address) {
+  for (const auto& s : sources_)
+    if (address_of(*s) == address) return s.get();
+  return nullptr;
+}
+
+status::SourceAddress SourceManager::address_of(const Source& source) {
+  if (source.resolved()) return {source.address.address, {}};
+  return {{}, source.id};
+}
+
+void SourceManager::start() {
+  refreshed_at_ = host_.monotonic();
+  if (options_.use == ClockUse::follow)
+    if (auto ok = steering_.begin(host_.kernel_time()); !ok) report_failure(ok.error());
+  for (const auto* list : {&settings_.sources, &settings_.directory_sources})
+    for (const NtpSource& config : *list) add_line(config);
+}
+
+void SourceManager::add_line(const NtpSource& given) {
+  const std::uint32_t line = ++last_line_;
+  NtpSource config = given;
+  if (config.family == Family::unspecified) config.family = options_.only;
+  const bool numeric = os::numeric_address(config.name).has_value();
+  const unsigned count = config.kind == NtpSource::Kind::pool && !numeric ? config.max_sources : 1;
+  for (unsigned i = 0; i < count; ++i) {
+    sources_.push_back(std::make_unique<Source>(++last_id_, line, config, defaults()));
+    if (numeric) start_source(*sources_.back());
+  }
+  if (config.key_id != 0 || config.nts)
+    log(os::LogLevel::warning,
+        fmt::format(
+            "{}: this version cannot authenticate its sources (key, nts), so nothing from this one is "
+            "believed",
+            config.name));
+  if (!numeric) want_address(line);
+}
+
+void SourceManager::start_source(Source& source) {
+  source.refid = ntp::reference_id(source.address.address);
+  forget_measurements(source);
+  act(source, source.association.start(moment()));
+}
+
+void SourceManager::forget_measurements(Source& source) {
+  source.statistics.reset();
+  if (source.filter) source.filter->reset();
+  source.polls.reset();
+  source.status = {};
+  source.copied_refid.reset();
+  source.fresh = false;
+  source.verdict = {};
+}
+
+void SourceManager::remove_source(SourceId id) {
+  host_.set_timer(id, std::nullopt);
+  host_.close_socket(id);
+  if (selected_ == id) selected_.reset();
+  std::erase_if(sources_, [id](const auto& s) { return s->id == id; });
+}
+
+// --- events -----------------------------------------------------------------------------------------------
+
+void SourceManager::timer(SourceId id) {
+  if (Source* source = find(id)) act(*source, source->association.timer(moment()));
+}
+
+void SourceManager::receive(SourceId id, const Packet& packet) {
+  Source* const source = find(id);
+  if (source == nullptr) return;
+  const WallTime kernel = packet.received ? *packet.received : host_.kernel_time();
+  ntp::Reception reception;
+  reception.bytes = packet.bytes;
+  reception.stamp = {steering_.cooked(kernel), 0,
+                     packet.received ? ntp::StampSource::kernel : ntp::StampSource::daemon};
+  reception.local = packet.local;
+  if (host_.serves_others() && packet.local.family != Family::unspecified)
+    reception.own_refid = ntp::reference_id(packet.local);
+  act(*source, source->association.receive(moment(), reception));
+}
+
+bool SourceManager::receive_symmetric(const Packet& packet) {
+  for (const auto& s : sources_) {
+    if (s->config.kind != NtpSource::Kind::peer || s->address.address != packet.from.address ||
+        s->address.port != packet.from.port || !s->association.wants(packet.bytes))
+      continue;
+    receive(s->id, packet);
+    return true;
+  }
+  return false;
+}
+
+void SourceManager::transmit_stamp(SourceId id, std::span<const std::byte> packet, WallTime kernel) {
+  if (Source* source = find(id))
+    source->association.transmit_stamp(packet, {steering_.cooked(kernel), 0, ntp::StampSource::kernel});
+}
+
+void SourceManager::act(Source& source, ntp::Actions actions) {
+  const SourceId id = source.id;
+  for (const ntp::Action& action : actions) {
+    if (find(id) == nullptr) return;  // removed by what an action led to
+    if (const auto* packet = std::get_if<ntp::Send>(&action)) {
+      send(source, *packet);
+    } else if (const auto* timer = std::get_if<ntp::SetTimer>(&action)) {
+      host_.set_timer(id, timer->at);
+    } else if (std::holds_alternative<ntp::CloseSocket>(action)) {
+      host_.close_socket(id);
+    } else if (const auto* taken = std::get_if<ntp::SampleTaken>(&action)) {
+      take_sample(source, taken->sample);
+    } else if (const auto* status = std::get_if<ntp::StatusUpdate>(&action)) {
+      take_status(source, *status);
+    } else if (const auto* gone = std::get_if<ntp::Unreachable>(&action)) {
+      unreachable(source, gone->reason);
+    } else if (const auto* kiss = std::get_if<ntp::KissReceived>(&action)) {
+      log(os::LogLevel::info,
+          fmt::format("Received KoD {} from {}", std::string_view{kiss->code.data(), kiss->code.size()},
+                      source.label()));
+    } else if (std::holds_alternative<ntp::WentOffline>(action)) {
+      log(os::LogLevel::info, fmt::format("Source {} offline", source.label()));
+      update_selection();
+    }
+  }
+}
+
+void SourceManager::send(Source& source, const ntp::Send& packet) {
+  const bool sent = host_.send(source.id, source.address, packet.bytes, packet.socket);
+  if (sent)
+    source.association.transmitted({cooked_now(), 0, ntp::StampSource::daemon});
+  else
+    act(source, source.association.send_failed(moment()));
+}
+
+void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
+  std::optional<clock::Sample> filtered = sample;
+  ntp::Judgement judgement;
+  switch (source.delays.test(sample, source.statistics)) {
+    case clock::DelayVerdict::accepted:
+      break;
+    case clock::DelayVerdict::above_deviation:
+      judgement.delay_deviation_ok = false;
+      break;
+    case clock::DelayVerdict::too_long:
+    case clock::DelayVerdict::above_ratio:
+    case clock::DelayVerdict::above_quantile:
+      judgement.delay_ratio_ok = false;
+      break;
+  }
+  bool added = judgement.delay_ratio_ok && judgement.delay_deviation_ok;
+  if (added && source.filter) {
+    added = source.filter->add(sample) && source.filter->full();
+    filtered = added ? source.filter->take() : std::nullopt;
+    added = filtered.has_value();
+  }
+  if (added) added = source.statistics.add(*filtered);
+  if (added) {
+    source.fresh = true;
+    source.measured_offset = filtered->offset;
+    source.polls.adapt(source.statistics);
+    judgement.poll = source.polls.poll();
+  }
+  judgement.skew = source.statistics.samples() > 0 ? std::min(source.statistics.estimate().skew, kUnknownSkew)
+                                                   : kUnknownSkew;
+  act(source, source.association.judged(moment(), judgement));
+  if (added) update_selection();
+  give_up_once();
+}
+
+void SourceManager::take_status(Source& source, const ntp::StatusUpdate& status) {
+  const bool was_reachable = source.status.reach != 0;
+  source.status = status;
+  if (status.synchronised) source.copied_refid = status.refid;
+  if (was_reachable != (status.reach != 0)) update_selection();
+  give_up_once();
+}
+
+void SourceManager::every_second() {
+  retry_due();
+  const Nanoseconds now = host_.monotonic();
+  if (settings_.name_refresh.count() > 0 && now - refreshed_at_ >= settings_.name_refresh) refresh();
+  tell_kernel();
+}
+
+void SourceManager::clock_was_set(double delta) {
+  log(os::LogLevel::warning,
+      fmt::format("The system clock was set by {:.6f} seconds by another program", delta));
+  const WallTime before = clock::advanced(host_.kernel_time(), -delta);
+  const clock::ClockChange change{steering_.cooked(before), 0, delta};
+  steering_.moved(before, delta);
+  shift(change);
+  for (const auto& s : sources_) s->fresh = s->statistics.samples() > 0;  // news for this clock
+  update_selection();
+  arm_clock_timer();
+}
+
+}  // namespace wiretime::control

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Everything between packets and the clock: owns the sources, carries out what their associations want,
+// selects among them, steers the clock, and answers chronyc about all of it. Control thread. No sockets, no
+// threads, no clock reading: those are SourceHost's, so that tests and simulators can take its place.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clock/selection.hpp"
+#include "clock/served_reference.hpp"
+#include "control/clock_steering.hpp"
+#include "control/drift_file.hpp"
+#include "control/source.hpp"
+#include "os/log.hpp"
+#include "status/command.hpp"
+#include "status/report.hpp"
+
+namespace wiretime::control {
+
+class SourceHost {
+ public:
+  virtual ~SourceHost() = default;
+
+  [[nodiscard]] virtual Nanoseconds monotonic() const = 0;
+  [[nodiscard]] virtual WallTime kernel_time() const = 0;
+  [[nodiscard]] virtual std::array<std::uint64_t, 3> random() = 0;
+  // What we serve now, for symmetric packets and loop detection.
+  [[nodiscard]] virtual clock::Reference reference() const = 0;
+  [[nodiscard]] virtual bool serves_others() const = 0;
+
+  // False: could not be sent.
+  [[nodiscard]] virtual bool send(SourceId id, const os::Endpoint& to, std::span<const std::byte> bytes,
+                                  ntp::SocketUse socket) = 0;
+  virtual void close_socket(SourceId id) = 0;
+  // Replaces the source's one timer: calls SourceManager::timer at that monotonic time.
+  virtual void set_timer(SourceId id, std::optional<Nanoseconds> at) = 0;
+  // Replaces the one timer that ends a slew: calls SourceManager::service_clock.
+  virtual void set_clock_timer(std::optional<Nanoseconds> delay) = 0;
+  // Calls SourceManager::looked_up later, never from inside; one at a time.
+  virtual void look_up(const std::string& name, Family family) = 0;
+
+  virtual void log(os::LogLevel level, const std::string& line) = 0;
+  // The clock was stepped by us.
+  virtual void clock_stepped() = 0;
+  // The reference changed.
+  virtual void clock_updated() = 0;
+  // -q, -Q, maxchange: the daemon's work is over.
+  virtual void finish(bool success) = 0;
+};
+
+enum class ClockUse : std::uint8_t {
+  follow,      // the daemon
+  step_once,   // -q
+  print_once,  // -Q
+};
+
+class SourceManager {
+ public:
+  struct Options {
+    ClockUse use = ClockUse::follow;
+    Family only = Family::unspecified;  // -4, -6
+    double clock_precision = 1e-7;      // s
+    bool restarted = false;             // -R: no steps only because of the start
+    std::optional<Drift> drift;         // read from the drift file
+  };
+  // All three outlive the manager. `settings` is the configuration as read.
+  SourceManager(const Settings& settings, const Options& options, clock::ClockDevice& device,
+                SourceHost& host);
+  SourceManager(const SourceManager&) = delete;
+  SourceManager& operator=(const SourceManager&) = delete;
+
+  // Starts the configured sources.
+  void start();
+
+  // --- events
+  void timer(SourceId id);
+  struct Packet {
+    std::span<const std::byte> bytes;
+    std::optional<WallTime> received;  // the kernel's stamp
+    os::Endpoint from;
+    IpAddress local;
+  };
+  void receive(SourceId id, const Packet& packet);
+  // A packet to the server's port that may be a peer's: true if it was one's.
+  [[nodiscard]] bool receive_symmetric(const Packet& packet);
+  void transmit_stamp(SourceId id, std::span<const std::byte> packet, WallTime kernel);
+  void looked_up(const Result<std::vector<IpAddress>>& answer);
+  void service_clock();
+  void every_second();
+  // Somebody else set the clock by `delta` seconds.
+  void clock_was_set(double delta);
+
+  // --- the clock
+  [[nodiscard]] bool has_sources() const { return !sources_.empty(); }
+  [[nodiscard]] WallTime served_time(WallTime kernel) const { return steering_.cooked(kernel); }
+  [[nodiscard]] clock::ClockState clock_state() const;
+  // What to write into the drift file; nothing while there is no news for it.
+  [[nodiscard]] std::optional<Drift> take_drift();
+  [[nodiscard]] const ClockSteering& steering() const { return steering_; }
+
+  // --- chronyc, source_commands.cpp
+  status::Status online(const status::SourceMask& mask);
+  status::Status offline(const status::SourceMask& mask);
+  status::Status burst(const status::Burst& command);
+  status::Status modify(const status::ModifySource& command);
+  status::Status add(const status::AddSource& command);
+  status::Status remove(const status::SourceAddress& address);
+  status::Status set_select_options(const status::SetSelectOptions& command);
+  status::Status set_offset(const status::SetOffset& command);
+  status::Status makestep();
+  status::Status adjust_frequency(double ppm);
+  status::Status adjust_offset(double offset);
+  void set_makestep(double threshold, int limit);
+  void set_max_update_skew(double ppm);
+  void reselect();
+  void set_reselect_distance(double s);
+  void refresh();
+  void reset_sources();
+
+  // --- status, source_status.cpp
+  void describe(status::Tracking& tracking) const;
+  [[nodiscard]] status::Activity activity() const;
+  [[nodiscard]] std::uint32_t source_count() const { return static_cast<std::uint32_t>(sources_.size()); }
+  [[nodiscard]] std::optional<status::SourceReport> source(std::uint32_t index) const;
+  [[nodiscard]] std::optional<status::SourceStats> source_stats(std::uint32_t index) const;
+  [[nodiscard]] std::optional<status::SelectData> select_data(std::uint32_t index) const;
+  [[nodiscard]] std::optional<std::string> source_name(const status::SourceAddress& address) const;
+  [[nodiscard]] std::optional<status::NtpData> ntp_data(const status::SourceAddress& address) const;
+  [[nodiscard]] std::optional<status::AuthData> auth_data(const status::SourceAddress& address) const;
+
+ private:
+  // A name to be looked up for the sources of one line.
+  struct Lookup {
+    std::uint32_t line = 0;
+    std::optional<SourceId> replace;  // an unreachable or denied source: give it another address
+  };
+  struct Retry {
+    std::uint32_t line = 0;
+    unsigned failures = 0;
+    Nanoseconds at{0};
+  };
+
+  // source_manager.cpp
+  [[nodiscard]] SourceDefaults defaults() const;
+  [[nodiscard]] ntp::Moment moment() const;
+  [[nodiscard]] WallTime cooked_now() const { return steering_.cooked(host_.kernel_time()); }
+  [[nodiscard]] Source* find(SourceId id);
+  [[nodiscard]] Source* find(const status::SourceAddress& address);
+  [[nodiscard]] const Source* find(const status::SourceAddress& address) const;
+  [[nodiscard]] static status::SourceAddress address_of(const Source& source);
+  void add_line(const NtpSource& config);
+  void start_source(Source& source);
+  void forget_measurements(Source& source);
+  void remove_source(SourceId id);
+  void act(Source& source, ntp::Actions actions);
+  void send(Source& source, const ntp::Send& send);
+  void take_sample(Source& source, const clock::Sample& sample);
+  void take_status(Source& source, const ntp::StatusUpdate& status);
+  void unreachable(Source& source, ntp::Unreachable::Reason reason);
+  void log(os::LogLevel level, const std::string& line) { host_.log(level, line); }
+
+  // source_names.cpp
+  void want_address(std::uint32_t line, std::optional<SourceId> replace = {});
+  void look_up_next();
+  void retry_later(std::uint32_t line);
+  void retry_due();
+  [[nodiscard]] bool address_in_use(const IpAddress& address) const;
+  void fill_line(std::uint32_t line, const std::vector<IpAddress>& addresses);
+  void replace_address(Source& source, const std::vector<IpAddress>& addresses);
+  void give_address(Source& source, const IpAddress& address);
+
+  // source_selection.cpp
+  void update_selection();
+  [[nodiscard]] std::vector<clock::Candidate> candidates();
+  void note_selection(const clock::Selection& selection);
+  void note_selected(const clock::Selection& selection);
+  void update_clock(const clock::Selection& selection);
+  void once(const clock::Selection& selection);
+  void give_up_once();
+  void shift(const clock::ClockChange& change);
+  void arm_clock_timer();
+  void tell_kernel();
+  void report_failure(const Error& error);
+
+  // source_commands.cpp
+  template <typename Action>
+  status::Status for_each(const status::SourceMask& mask, Action action);
+
+  const Settings& settings_;
+  Options options_;
+  SourceHost& host_;
+  ClockSteering steering_;
+  clock::SourceSelector selector_;
+  std::vector<std::unique_ptr<Source>> sources_;  // in the order of the configuration
+  SourceId last_id_ = 0;
+  std::uint32_t last_line_ = 0;
+
+  std::deque<Lookup> lookups_;  // the first one runs while looking_up_
+  bool looking_up_ = false;
+  std::vector<Retry> retries_;
+  Nanoseconds refreshed_at_{0};
+
+  // Of the last selection that found a source; kept when none is left, as the clock then holds over.
+  struct Followed {
+    bool ever = false;
+    clock::Leap leap = clock::Leap::none;
+    std::uint8_t stratum = 0;
+    std::uint32_t refid = 0;
+    IpAddress address;
+  };
+  Followed followed_;
+  std::optional<SourceId> selected_;
+  clock::SelectionOutcome outcome_ = clock::SelectionOutcome::no_sources;
+  std::uint64_t drift_written_at_ = 0;  // updates
+  bool finished_ = false;
+};
+
+}  // namespace wiretime::control

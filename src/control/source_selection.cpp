@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SourceManager's decisions: which sources to believe, what that does to the clock, and what the log says.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "control/source_manager.hpp"
+#include "ntp/reference_id.hpp"
+
+namespace wiretime::control {
+
+namespace {
+
+constexpr unsigned kPollsToStart = 8;  // requests by which a source that answers has samples enough
+constexpr unsigned kPollsToGiveUp = 7;
+constexpr double kLowestSkew = 0.001e-6;  // s/s, of a drift file worth keeping
+
+clock::AuthenticationRule authentication_rule(AuthSelectMode mode) {
+  switch (mode) {
+    case AuthSelectMode::require:
+      return clock::AuthenticationRule::require;
+    case AuthSelectMode::prefer:
+      return clock::AuthenticationRule::prefer;
+    case AuthSelectMode::mix:
+      return clock::AuthenticationRule::mix;
+    case AuthSelectMode::ignore:
+      break;
+  }
+  return clock::AuthenticationRule::ignore;
+}
+
+const char* reason(clock::SelectionOutcome outcome) {
+  switch (outcome) {
+    case clock::SelectionOutcome::no_majority:
+      return "no majority";
+    case clock::SelectionOutcome::too_few:
+      return "too few selectable sources (minsources)";
+    case clock::SelectionOutcome::none_required:
+      return "no selectable required source";
+    default:
+      return "no selectable sources";
+  }
+}
+
+}  // namespace
+
+std::vector<clock::Candidate> SourceManager::candidates() {
+  std::vector<clock::SourceClass> classes;
+  for (const auto& s : sources_)
+    classes.push_back({select_options(s->config.select), true, s->config.key_id != 0 || s->config.nts});
+  const auto effective = clock::effective_options(classes, authentication_rule(settings_.auth_select_mode));
+  std::vector<clock::Candidate> list;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    Source& s = *sources_[i];
+    s.effective = effective[i];
+    clock::Candidate c;
+    c.id = s.id;
+    c.options = s.effective;
+    c.options.no_select = c.options.no_select || !s.association.may_be_selected() ||
+                          (s.statistics.samples() > 0 && s.status.stratum > settings_.max_stratum);
+    c.statistics = &s.statistics;
+    c.reachable = s.status.reach != 0;
+    c.starting = c.reachable && s.association.report().transmitted < kPollsToStart;
+    c.fresh = s.fresh;
+    c.refid = s.refid;
+    c.local_refid = ntp::reference_id(s.association.report().local);
+    list.push_back(c);
+  }
+  return list;
+}
+
+void SourceManager::update_selection() {
+  if (finished_) return;
+  const WallTime kernel = host_.kernel_time();
+  const clock::Selection selection = selector_.select(candidates(), steering_.cooked(kernel));
+  note_selection(selection);
+  if (selection.outcome != clock::SelectionOutcome::selected) return;
+  if (options_.use == ClockUse::follow)
+    update_clock(selection);
+  else
+    once(selection);
+}
+
+void SourceManager::note_selection(const clock::Selection& selection) {
+  using Outcome = clock::SelectionOutcome;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    Source& s = *sources_[i];
+    s.verdict = selection.verdicts[i];
+    const bool is_false = s.verdict.state == clock::SelectState::falseticker &&
+                          selection.outcome != Outcome::no_majority;  // else nobody knows who is wrong
+    const bool known = std::exchange(s.called_false, is_false);
+    if (is_false && !known) log(os::LogLevel::info, fmt::format("Detected falseticker {}", s.label()));
+  }
+  if (selection.selected >= 0) {
+    note_selected(selection);
+    return;
+  }
+  if (selection.outcome == Outcome::waiting) return;
+  if (selection.outcome != outcome_ || selected_)
+    log(os::LogLevel::info, fmt::format("Can't synchronise: {}", reason(selection.outcome)));
+  outcome_ = selection.outcome;
+  if (Source* before = selected_ ? find(*selected_) : nullptr) before->association.set_selected(false);
+  selected_.reset();
+}
+
+void SourceManager::note_selected(const clock::Selection& selection) {
+  Source& s = *sources_[static_cast<std::size_t>(selection.selected)];
+  outcome_ = clock::SelectionOutcome::selected;
+  if (selected_ == s.id) return;
+  if (Source* before = selected_ ? find(*selected_) : nullptr) before->association.set_selected(false);
+  selected_ = s.id;
+  s.association.set_selected(true);
+  if (options_.use == ClockUse::follow) log(os::LogLevel::info, fmt::format("Selected source {}", s.label()));
+}
+
+void SourceManager::update_clock(const clock::Selection& selection) {
+  const WallTime kernel = host_.kernel_time();
+  clock::ClockEstimate estimate = selection.estimate;
+  const double offset = estimate.offset;
+  // The estimate is for the moment of the selection: what passed since is microseconds.
+  estimate.time = steering_.cooked(kernel);
+  const auto action = steering_.update(kernel, estimate);
+  if (!action) return report_failure(action.error());
+  if (action->kind == clock::UpdateKind::ignored || action->kind == clock::UpdateKind::give_up) {
+    const bool end = action->kind == clock::UpdateKind::give_up;
+    log(end ? os::LogLevel::fatal : os::LogLevel::warning,
+        fmt::format(
+            "Adjustment of {:.3f} seconds exceeds the allowed maximum of {:.3f} seconds (maxchange): {}",
+            offset, settings_.max_change ? settings_.max_change->offset.count() : 0.0,
+            end ? "exiting" : "ignored"));
+    if (end) {
+      finished_ = true;
+      host_.finish(false);
+    }
+    return;
+  }
+  if (std::fabs(offset) > settings_.log_change.count())
+    log(os::LogLevel::warning, fmt::format("System clock wrong by {:.6f} seconds", offset));
+  for (const auto& s : sources_) s->fresh = false;
+  shift(action->change);
+  const Source& chosen = *sources_[static_cast<std::size_t>(selection.selected)];
+  followed_ = {true, selection.leap, selection.stratum, chosen.copied_refid.value_or(chosen.refid),
+               chosen.address.address};
+  if (action->step != 0) {
+    log(os::LogLevel::warning, fmt::format("System clock was stepped by {:.6f} seconds", action->step));
+    host_.clock_stepped();
+  }
+  arm_clock_timer();
+  tell_kernel();
+  host_.clock_updated();
+}
+
+void SourceManager::once(const clock::Selection& selection) {
+  const double offset = selection.estimate.offset;
+  finished_ = true;
+  const bool step = options_.use == ClockUse::step_once;
+  if (step) {
+    if (auto ok = steering_.step(host_.kernel_time(), offset); !ok) {
+      report_failure(ok.error());
+      host_.finish(false);
+      return;
+    }
+  }
+  log(os::LogLevel::warning,
+      fmt::format("System clock wrong by {:.6f} seconds ({})", offset, step ? "step" : "ignored"));
+  host_.finish(true);
+}
+
+// -q and -Q: every source has had its chance.
+void SourceManager::give_up_once() {
+  if (options_.use == ClockUse::follow || finished_ || sources_.empty()) return;
+  for (const auto& s : sources_) {
+    const ntp::Association& a = s->association;
+    const bool burst_over = s->config.iburst && a.connectivity() == ntp::Connectivity::online &&
+                            a.report().transmitted > 1 && a.reach().bits() != 0;
+    const bool silent = a.reach().bits() == 0 && a.reach().missed() >= kPollsToGiveUp;
+    if (!s->resolved() || !(burst_over || silent || a.denied())) return;
+  }
+  finished_ = true;
+  log(os::LogLevel::error, "No suitable source for synchronisation");
+  host_.finish(false);
+}
+
+void SourceManager::shift(const clock::ClockChange& change) {
+  for (const auto& s : sources_) {
+    s->statistics.shift(change);
+    if (s->filter) s->filter->shift(change);
+    s->association.shift(change.at, change.frequency, change.offset);
+  }
+}
+
+void SourceManager::arm_clock_timer() {
+  const auto left = steering_.slew_left(host_.kernel_time());
+  if (!left) return host_.set_clock_timer(std::nullopt);
+  constexpr double kLongest = 86'400;
+  constexpr double kShortest = 1e-6;  // so that the slew is over then, however its end was rounded
+  host_.set_clock_timer(
+      Nanoseconds{static_cast<std::int64_t>((std::clamp(*left, 0.0, kLongest) + kShortest) * 1e9)});
+}
+
+void SourceManager::service_clock() {
+  if (auto ok = steering_.service(host_.kernel_time()); !ok) report_failure(ok.error());
+  arm_clock_timer();
+}
+
+void SourceManager::tell_kernel() {
+  const clock::ClockState state = clock_state();
+  const std::chrono::duration<double> delay = state.root_delay;
+  const std::chrono::duration<double> dispersion = state.root_dispersion;
+  steering_.device().notify({state.synchronised, dispersion.count() + delay.count() / 2,
+                             steering_.discipline().tracking().rms_offset});
+}
+
+void SourceManager::report_failure(const Error& error) {
+  log(os::LogLevel::error, error.message);
+}
+
+clock::ClockState SourceManager::clock_state() const {
+  clock::ClockState state;
+  if (!followed_.ever || followed_.stratum + 1 >= ntp::kMaxStratum) return state;
+  const clock::Tracking& t = steering_.discipline().tracking();
+  state.synchronised = true;
+  state.leap = followed_.leap;
+  state.stratum = static_cast<std::uint8_t>(followed_.stratum + 1);
+  state.refid = followed_.refid;
+  constexpr double kMost = 65'535;  // s, of NTP's short format
+  state.root_delay = ntp::from_seconds(std::clamp(t.root_delay, 0.0, kMost));
+  state.root_dispersion =
+      ntp::from_seconds(std::clamp(steering_.discipline().root_dispersion(cooked_now()), 0.0, kMost));
+  state.reference_time = t.reference_time;
+  return state;
+}
+
+std::optional<Drift> SourceManager::take_drift() {
+  const clock::Tracking& t = steering_.discipline().tracking();
+  if (t.updates == drift_written_at_ || !steering_.device().is_real()) return std::nullopt;
+  drift_written_at_ = t.updates;
+  return Drift{-t.frequency * 1e6, std::max(t.skew, kLowestSkew) * 1e6};
+}
+
+}  // namespace wiretime::control

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/upstream.hpp"
+
+#include <algorithm>
+
+#include "os/files.hpp"
+#include "os/kernel_clock.hpp"
+#include "os/random.hpp"
+
+namespace wiretime::control {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Nanoseconds kAnswerCheck = 20ms;  // while a name is being looked up
+// A second of slewing at the fastest moves the clock by a tenth of this.
+constexpr Nanoseconds kStep = 500ms;
+
+}  // namespace
+
+std::optional<Drift> read_drift_file(const Settings& settings, os::Log& log) {
+  if (settings.drift_file.empty()) return std::nullopt;
+  const auto text = os::read_file(settings.drift_file);
+  if (!text) {
+    log.info("{}: starting without a known frequency", text.error().message);
+    return std::nullopt;
+  }
+  const auto drift = parse_drift(*text);
+  if (drift)
+    log.info("Frequency {:.3f} +/- {:.3f} ppm read from {}", drift->frequency_ppm, drift->skew_ppm,
+             settings.drift_file);
+  else
+    log.warning("{}: expected a frequency and its skew in ppm; starting without", settings.drift_file);
+  return drift;
+}
+
+Upstream::Upstream(const Settings& settings, SourceManager::Options options,
+                   std::unique_ptr<clock::ClockDevice> device, os::EventLoop& loop, os::Log& log,
+                   Callbacks callbacks)
+    : settings_{settings},
+      use_{options.use},
+      device_{std::move(device)},
+      loop_{loop},
+      log_{log},
+      callbacks_{std::move(callbacks)},
+      manager_{settings, options, *device_, *this} {}
+
+Upstream::~Upstream() {
+  for (const auto timer : {resolver_timer_, clock_timer_, second_timer_}) loop_.cancel(timer);
+  for (auto& [id, exchange] : exchanges_) {
+    loop_.cancel(exchange.timer);
+    loop_.unwatch(exchange.watch);
+  }
+}
+
+void Upstream::start() {
+  drift_due_ = monotonic() + settings_.drift_file_interval;
+  second_timer_ = loop_.every(1s, [this] { every_second(); });
+  manager_.start();
+}
+
+void Upstream::stop() {
+  write_drift();
+}
+
+// --- time -------------------------------------------------------------------------------------------------
+
+Nanoseconds Upstream::monotonic() const {
+  return os::monotonic_now();
+}
+
+WallTime Upstream::kernel_time() const {
+  return os::wall_now();
+}
+
+std::array<std::uint64_t, 3> Upstream::random() {
+  const auto random = os::random_value<std::array<std::uint64_t, 3>>();
+  // getrandom does not fail once the kernel's pool is filled, which it was at start.
+  return random ? *random : std::array<std::uint64_t, 3>{};
+}
+
+void Upstream::clock_stepped() {
+  wall_minus_monotonic_.reset();
+  callbacks_.clock_changed(true);
+}
+
+void Upstream::watch_for_steps() {
+  const Nanoseconds difference = os::wall_now().time_since_epoch() - os::monotonic_now();
+  if (wall_minus_monotonic_ && std::chrono::abs(difference - *wall_minus_monotonic_) > kStep) {
+    const std::chrono::duration<double> delta = difference - *wall_minus_monotonic_;
+    manager_.clock_was_set(delta.count());
+  }
+  wall_minus_monotonic_ = difference;
+}
+
+void Upstream::every_second() {
+  watch_for_steps();
+  manager_.every_second();
+  if (monotonic() < drift_due_) return;
+  drift_due_ = monotonic() + settings_.drift_file_interval;
+  write_drift();
+}
+
+void Upstream::write_drift() {
+  if (settings_.drift_file.empty() || use_ != ClockUse::follow) return;
+  const auto drift = manager_.take_drift();
+  if (!drift) return;
+  if (auto ok = os::replace_file(settings_.drift_file, format_drift(*drift)); !ok)
+    log_.limited(os::LogLevel::warning, "driftfile", 1h, "{}", ok.error().message);
+}
+
+// --- sockets and timers -----------------------------------------------------------------------------------
+
+bool Upstream::open_socket(Exchange& exchange, SourceId id, const os::Endpoint& to) {
+  const bool v6 = to.address.family == Family::ipv6;
+  const auto& wanted = v6 ? settings_.acquisition_address_v6 : settings_.acquisition_address_v4;
+  os::Endpoint from;
+  from.address = wanted ? *wanted : *IpAddress::parse(v6 ? "::" : "0.0.0.0");
+  from.port = settings_.acquisition_port;
+  os::UdpOptions options;
+  options.bind_device = settings_.acquisition_device;
+  options.reuse_address = settings_.acquisition_port != 0;  // connected ones do not take from each other
+  options.dscp = settings_.dscp;
+  auto socket = os::UdpSocket::open(from, options);
+  if (!socket) {
+    log_.limited(os::LogLevel::warning, "client socket", 1h, "{}", socket.error().message);
+    return false;
+  }
+  if (!socket->connect(to)) return false;
+  exchange.socket.emplace(std::move(*socket));
+  exchange.watch = loop_.watch(exchange.socket->fd(), os::kReadable, [this, id](os::Ready) { receive(id); });
+  return true;
+}
+
+bool Upstream::send(SourceId id, const os::Endpoint& to, std::span<const std::byte> bytes,
+                    ntp::SocketUse use) {
+  if (use == ntp::SocketUse::server) return callbacks_.send_from_server(to, bytes);
+  close_socket(id);
+  Exchange& exchange = exchanges_[id];
+  if (!open_socket(exchange, id, to)) return false;
+  if (exchange.socket->send(bytes, to) == os::UdpSocket::SendResult::sent) return true;
+  close_socket(id);
+  return false;
+}
+
+void Upstream::close_socket(SourceId id) {
+  const auto exchange = exchanges_.find(id);
+  if (exchange == exchanges_.end() || !exchange->second.socket) return;
+  loop_.unwatch(exchange->second.watch);
+  exchange->second.watch = os::EventLoop::WatchId::none;
+  exchange->second.socket.reset();
+}
+
+void Upstream::receive(SourceId id) {
+  const auto exchange = exchanges_.find(id);
+  if (exchange == exchanges_.end() || !exchange->second.socket) return;
+  const auto datagrams = exchange->second.socket->receive_batch(batch_);
+  if (!datagrams) return;
+  for (const os::Datagram& d : *datagrams) {
+    if (!d.truncated) manager_.receive(id, {d.payload, d.received, d.peer, d.local});
+    const auto still = exchanges_.find(id);  // an answer closes the socket
+    if (still == exchanges_.end() || !still->second.socket) return;
+  }
+}
+
+void Upstream::set_timer(SourceId id, std::optional<Nanoseconds> at) {
+  Exchange& exchange = exchanges_[id];
+  loop_.cancel(exchange.timer);
+  exchange.timer = os::EventLoop::TimerId::none;
+  if (!at && !exchange.socket) exchanges_.erase(id);
+  if (!at) return;
+  exchange.timer = loop_.after(*at - loop_.now(), [this, id] {
+    exchanges_[id].timer = os::EventLoop::TimerId::none;
+    manager_.timer(id);
+  });
+}
+
+void Upstream::set_clock_timer(std::optional<Nanoseconds> delay) {
+  loop_.cancel(clock_timer_);
+  clock_timer_ = os::EventLoop::TimerId::none;
+  if (!delay) return;
+  clock_timer_ = loop_.after(*delay, [this] {
+    clock_timer_ = os::EventLoop::TimerId::none;
+    manager_.service_clock();
+  });
+}
+
+// --- names ------------------------------------------------------------------------------------------------
+
+void Upstream::look_up(const std::string& name, Family family) {
+  if (auto ok = resolver_.start(name, family); !ok) failed_lookup_ = tl::make_unexpected(ok.error());
+  if (resolver_timer_ == os::EventLoop::TimerId::none)
+    resolver_timer_ = loop_.every(kAnswerCheck, [this] { take_answer(); });
+}
+
+void Upstream::take_answer() {
+  auto answer = failed_lookup_ ? std::move(failed_lookup_) : resolver_.take();
+  failed_lookup_.reset();
+  if (!answer) return;
+  loop_.cancel(resolver_timer_);
+  resolver_timer_ = os::EventLoop::TimerId::none;
+  manager_.looked_up(*answer);
+}
+
+}  // namespace wiretime::control
