@@ -62,8 +62,7 @@ OwnedPort owned_port(const Port& port) {
   serving.push_back(owned.neighbor.link_local());
   std::vector<IpAddress> broadcast;
   for (const auto& a : port.config().addresses)
-    if (a.address.family == Family::ipv4 && a.prefix_length < 31)
-      broadcast.push_back(IpAddress::v4(a.address.v4_host_order() | (0xFFFF'FFFFU >> a.prefix_length)));
+    if (const auto b = subnet_broadcast(a.address, a.prefix_length)) broadcast.push_back(*b);
   owned.serving = server::LocalAddresses{std::move(serving), std::move(broadcast)};
   return owned;
 }

@@ -91,6 +91,11 @@ bool IpPrefix::contains(const IpAddress& a) const noexcept {
   return true;
 }
 
+std::optional<IpAddress> subnet_broadcast(const IpAddress& address, unsigned prefix_length) noexcept {
+  if (address.family != Family::ipv4 || prefix_length > 30) return std::nullopt;
+  return IpAddress::v4(address.v4_host_order() | (0xFFFF'FFFFU >> prefix_length));
+}
+
 std::string IpPrefix::to_string() const {
   return address.to_string() + '/' + std::to_string(length);
 }

@@ -53,4 +53,9 @@ struct IpPrefix {
   [[nodiscard]] std::string to_string() const;
 };
 
+// The directed broadcast address of the subnet that `address` lies in; nullopt for IPv6 and for /31 and /32
+// (RFC 3021).
+[[nodiscard]] std::optional<IpAddress> subnet_broadcast(const IpAddress& address,
+                                                        unsigned prefix_length) noexcept;
+
 }  // namespace wiretime

@@ -176,7 +176,9 @@ void Controller::read_host_addresses() {
     if (interface.loopback) continue;
     for (const auto& a : interface.addresses) {
       addresses.push_back(a.address);
-      if (a.broadcast) broadcasts.push_back(*a.broadcast);
+      // Whatever `ip address add` was told, or not told, about a broadcast address.
+      for (const auto& b : {a.broadcast, subnet_broadcast(a.address, a.prefix_length)})
+        if (b && *b != a.address) broadcasts.push_back(*b);
     }
   }
   std::sort(addresses.begin(), addresses.end());

@@ -30,6 +30,18 @@ TEST_CASE("special addresses are recognised in both families") {
   CHECK(IpAddress::parse("::")->is_unspecified());
 }
 
+TEST_CASE("an IPv4 subnet has a broadcast address when it has room for one") {
+  const auto broadcast = [](const char* text, unsigned length) {
+    return subnet_broadcast(*IpAddress::parse(text), length).value_or(IpAddress{}).to_string();
+  };
+  CHECK(broadcast("10.99.0.1", 16) == "10.99.255.255");
+  CHECK(broadcast("192.0.2.1", 30) == "192.0.2.3");
+  CHECK(broadcast("192.0.2.1", 0) == "255.255.255.255");
+  CHECK(broadcast("192.0.2.1", 31) == "?");
+  CHECK(broadcast("192.0.2.1", 32) == "?");
+  CHECK(broadcast("2001:db8::1", 64) == "?");
+}
+
 TEST_CASE("a prefix matches its addresses and clears host bits") {
   const auto p = IpPrefix::of(*IpAddress::parse("10.20.30.40"), 13);
   REQUIRE(p);
