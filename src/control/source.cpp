@@ -63,30 +63,54 @@ clock::PollConfig poll_config(const NtpSource& config) {
   return {config.min_poll, config.max_poll, config.poll_target};
 }
 
-Source::Source(SourceId its_id, std::uint32_t its_line, const NtpSource& its_config,
-               const SourceDefaults& defaults)
-    : id{its_id},
-      line{its_line},
-      config{its_config},
+NtpPart::NtpPart(const NtpSource& its_config, const SourceDefaults& defaults)
+    : config{its_config},
       association{association_options(its_config, defaults.settings),
                   {defaults.clock_precision,
                    static_cast<std::int8_t>(std::lround(std::log2(defaults.clock_precision)))}},
-      statistics{statistics_config(its_config, defaults)},
       delays{delay_limits(its_config, defaults.settings)},
-      polls{poll_config(its_config)},
-      effective{select_options(its_config.select)} {
-  if (config.filter_length > 1)
-    filter.emplace(clock::FilterKind::network, std::size_t{config.filter_length}, true);
+      polls{poll_config(its_config)} {
   if (const auto numeric = os::numeric_address(config.name)) {
     config_is_numeric = true;
     address = {numeric->address, config.port, numeric->scope};
   }
 }
 
+Source::Source(SourceId its_id, std::uint32_t its_line, const NtpSource& config,
+               const SourceDefaults& defaults)
+    : id{its_id},
+      line{its_line},
+      ntp{std::in_place, config, defaults},
+      select{config.select},
+      statistics{statistics_config(config, defaults)},
+      effective{select_options(config.select)} {
+  if (config.filter_length > 1)
+    filter.emplace(clock::FilterKind::network, std::size_t{config.filter_length}, true);
+}
+
+bool Source::may_be_selected() const {
+  return !ntp || ntp->association.may_be_selected();
+}
+
+bool Source::starting() const {
+  constexpr unsigned kPollsToStart = 8;  // requests by which a source that answers has samples enough
+  return ntp && ntp->association.report().transmitted < kPollsToStart;
+}
+
+void Source::set_selected(bool selected) {
+  if (ntp) ntp->association.set_selected(selected);
+}
+
+void Source::shift(const clock::ClockChange& change) {
+  statistics.shift(change);
+  if (filter) filter->shift(change);
+  if (ntp) ntp->association.shift(change.at, change.frequency, change.offset);
+}
+
 std::string Source::label() const {
-  if (!resolved()) return config.name;
-  const std::string text = address.address.to_string();
-  return config_is_numeric ? text : fmt::format("{} ({})", text, config.name);
+  if (!ntp->resolved()) return ntp->config.name;
+  const std::string text = ntp->address.address.to_string();
+  return ntp->config_is_numeric ? text : fmt::format("{} ({})", text, ntp->config.name);
 }
 
 }  // namespace wiretime::control

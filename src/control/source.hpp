@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One NTP source as the source manager keeps it: the exchange (ntp::Association), what is known of its clock
-// (clock::SourceStatistics) and how it took part in the last selection. Control thread; no sockets.
+// One source as the source manager keeps it: what is known of its clock (clock::SourceStatistics), how it
+// took part in the last selection, and where its samples come from. Control thread; no sockets.
 #pragma once
 
 #include <cstdint>
@@ -34,33 +34,49 @@ struct SourceDefaults {
 
 [[nodiscard]] clock::PollConfig poll_config(const NtpSource& config);
 
-struct Source {
-  Source(SourceId its_id, std::uint32_t its_line, const NtpSource& its_config,
-         const SourceDefaults& defaults);
+// What only a source that is asked over the network has.
+struct NtpPart {
+  NtpPart(const NtpSource& its_config, const SourceDefaults& defaults);
 
-  SourceId id;
-  std::uint32_t line;              // of the configuration: all of a pool share one
-  NtpSource config;                // with what chronyc changed
+  NtpSource config;                // with what chronyc changed; but Source::select
   bool config_is_numeric = false;  // an address, not a name
   os::Endpoint address;            // no family until its name has an address
-  std::uint32_t refid = 0;
-
   ntp::Association association;
-  clock::SourceStatistics statistics;
-  std::optional<clock::SampleFilter> filter;
   clock::DelayTest delays;
   clock::PollControl polls;
+  std::optional<std::uint32_t> copied_refid;
+
+  [[nodiscard]] bool resolved() const { return address.address.family != Family::unspecified; }
+};
+
+struct Source {
+  Source(SourceId its_id, std::uint32_t its_line, const NtpSource& config, const SourceDefaults& defaults);
+
+  SourceId id;
+  std::uint32_t line;          // of the configuration: all of a pool share one
+  std::optional<NtpPart> ntp;  // not of a reference clock
+  std::uint32_t refid = 0;
+  SelectOptions select;  // as configured or changed by chronyc
+
+  clock::SourceStatistics statistics;
+  std::optional<clock::SampleFilter> filter;
 
   ntp::StatusUpdate status;  // the last
-  std::optional<std::uint32_t> copied_refid;
-  bool fresh = false;  // has a sample that the clock was not updated with
+  bool fresh = false;        // has a sample that the clock was not updated with
   clock::SourceVerdict verdict;
   bool called_false = false;       // the log knows it as a falseticker
   clock::SelectOptions effective;  // after authselectmode
   double measured_offset = 0;      // s, of the last sample, as measured
 
-  [[nodiscard]] bool resolved() const { return address.address.family != Family::unspecified; }
-  // "192.0.2.1", and with its name "192.0.2.1 (ntp.example.net)".
+  [[nodiscard]] bool is_peer() const { return ntp && ntp->config.kind == NtpSource::Kind::peer; }
+  [[nodiscard]] bool authenticated() const { return ntp && (ntp->config.key_id != 0 || ntp->config.nts); }
+  // False: maxunreach polls gave nothing.
+  [[nodiscard]] bool may_be_selected() const;
+  // Has not had the polls yet to collect enough samples.
+  [[nodiscard]] bool starting() const;
+  void set_selected(bool selected);
+  void shift(const clock::ClockChange& change);
+  // For the log: "192.0.2.1", and with its name "192.0.2.1 (ntp.example.net)".
   [[nodiscard]] std::string label() const;
 };
 

@@ -58,7 +58,7 @@ template <typename Action>
 Status SourceManager::for_each(const status::SourceMask& mask, Action action) {
   bool any = false;
   for (const auto& s : sources_) {
-    if (!mask.selects(address_of(*s))) continue;
+    if (!s->ntp || !mask.selects(address_of(*s))) continue;
     any = true;
     action(*s);
   }
@@ -67,20 +67,20 @@ Status SourceManager::for_each(const status::SourceMask& mask, Action action) {
 
 Status SourceManager::online(const status::SourceMask& mask) {
   return for_each(mask, [this](Source& s) {
-    const bool was_offline = s.association.connectivity() == ntp::Connectivity::offline;
-    s.config.offline = false;
-    if (!s.resolved()) return;
-    act(s, s.association.go_online(moment()));
+    const bool was_offline = s.ntp->association.connectivity() == ntp::Connectivity::offline;
+    s.ntp->config.offline = false;
+    if (!s.ntp->resolved()) return;
+    act(s, s.ntp->association.go_online(moment()));
     if (was_offline) log(os::LogLevel::info, "Source " + s.label() + " online");
   });
 }
 
 Status SourceManager::offline(const status::SourceMask& mask) {
   const Status status = for_each(mask, [this](Source& s) {
-    const bool was_offline = s.association.connectivity() == ntp::Connectivity::offline;
-    s.config.offline = true;
-    if (!s.resolved()) return;
-    act(s, s.association.go_offline());
+    const bool was_offline = s.ntp->association.connectivity() == ntp::Connectivity::offline;
+    s.ntp->config.offline = true;
+    if (!s.ntp->resolved()) return;
+    act(s, s.ntp->association.go_offline());
     if (!was_offline) log(os::LogLevel::info, "Source " + s.label() + " offline");
   });
   update_selection();
@@ -90,9 +90,9 @@ Status SourceManager::offline(const status::SourceMask& mask) {
 Status SourceManager::burst(const status::Burst& command) {
   if (command.good_samples < 1 || command.total_samples < 1) return Status::invalid;
   return for_each(command.sources, [&](Source& s) {
-    if (s.resolved())
-      act(s, s.association.burst(moment(), static_cast<unsigned>(command.good_samples),
-                                 static_cast<unsigned>(command.total_samples)));
+    if (s.ntp->resolved())
+      act(s, s.ntp->association.burst(moment(), static_cast<unsigned>(command.good_samples),
+                                      static_cast<unsigned>(command.total_samples)));
   });
 }
 
@@ -100,40 +100,41 @@ Status SourceManager::modify(const status::ModifySource& command) {
   using P = status::SourceParameter;
   Source* const s = find(command.source);
   if (s == nullptr) return Status::no_such_source;
+  NtpPart& n = *s->ntp;
   const double v = command.value;
   const auto whole = static_cast<int>(std::lround(std::clamp(v, -1e6, 1e6)));
   switch (command.parameter) {
     case P::min_poll:
-      s->config.min_poll = std::clamp(whole, -7, 24);
-      s->config.max_poll = std::max(s->config.max_poll, s->config.min_poll);
-      s->association.set_min_poll(s->config.min_poll);
+      n.config.min_poll = std::clamp(whole, -7, 24);
+      n.config.max_poll = std::max(n.config.max_poll, n.config.min_poll);
+      n.association.set_min_poll(n.config.min_poll);
       break;
     case P::max_poll:
-      s->config.max_poll = std::clamp(whole, -7, 24);
-      s->config.min_poll = std::min(s->config.max_poll, s->config.min_poll);
-      s->association.set_max_poll(s->config.max_poll);
+      n.config.max_poll = std::clamp(whole, -7, 24);
+      n.config.min_poll = std::min(n.config.max_poll, n.config.min_poll);
+      n.association.set_max_poll(n.config.max_poll);
       break;
     case P::max_delay:
-      s->config.max_delay = Seconds{v};
-      s->association.set_max_delay(v);
+      n.config.max_delay = Seconds{v};
+      n.association.set_max_delay(v);
       break;
     case P::max_delay_ratio:
-      s->config.max_delay_ratio = v;
+      n.config.max_delay_ratio = v;
       break;
     case P::max_delay_dev_ratio:
-      s->config.max_delay_dev_ratio = v;
+      n.config.max_delay_dev_ratio = v;
       break;
     case P::min_stratum:
-      s->config.min_stratum = static_cast<unsigned>(std::clamp(whole, 0, 15));
-      s->association.set_min_stratum(s->config.min_stratum);
+      n.config.min_stratum = static_cast<unsigned>(std::clamp(whole, 0, 15));
+      n.association.set_min_stratum(n.config.min_stratum);
       break;
     case P::poll_target:
       if (whole < 1) return Status::invalid;
-      s->config.poll_target = static_cast<unsigned>(whole);
+      n.config.poll_target = static_cast<unsigned>(whole);
       break;
   }
-  s->polls = clock::PollControl{poll_config(s->config)};
-  s->delays.set_limits(delay_limits(s->config, settings_));
+  n.polls = clock::PollControl{poll_config(n.config)};
+  n.delays.set_limits(delay_limits(n.config, settings_));
   return Status::success;
 }
 
@@ -165,10 +166,10 @@ Status SourceManager::set_select_options(const status::SetSelectOptions& command
   const auto set = [&](std::uint32_t bit, bool& option) {
     if ((command.mask & bit) != 0) option = (command.options & bit) != 0;
   };
-  set(status::kAddPrefer, s->config.select.prefer);
-  set(status::kAddNoSelect, s->config.select.noselect);
-  set(status::kAddTrust, s->config.select.trust);
-  set(status::kAddRequire, s->config.select.require);
+  set(status::kAddPrefer, s->select.prefer);
+  set(status::kAddNoSelect, s->select.noselect);
+  set(status::kAddTrust, s->select.trust);
+  set(status::kAddRequire, s->select.require);
   update_selection();
   return Status::success;
 }
@@ -228,8 +229,9 @@ void SourceManager::set_reselect_distance(double s) {
 void SourceManager::reset_sources() {
   for (const auto& s : sources_) {
     forget_measurements(*s);
-    s->association.clock_lost();
-    if (s->resolved()) act(*s, s->association.reset_poll(moment()));
+    if (!s->ntp) continue;
+    s->ntp->association.clock_lost();
+    if (s->ntp->resolved()) act(*s, s->ntp->association.reset_poll(moment()));
   }
   update_selection();
 }

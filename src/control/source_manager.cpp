@@ -84,18 +84,18 @@ Source* SourceManager::find(SourceId id) {
 
 const Source* SourceManager::find(const status::SourceAddress& address) const {
   for (const auto& s : sources_)
-    if (address_of(*s) == address) return s.get();
+    if (s->ntp && address_of(*s) == address) return s.get();
   return nullptr;
 }
 
 Source* SourceManager::find(const status::SourceAddress& address) {
   for (const auto& s : sources_)
-    if (address_of(*s) == address) return s.get();
+    if (s->ntp && address_of(*s) == address) return s.get();
   return nullptr;
 }
 
 status::SourceAddress SourceManager::address_of(const Source& source) {
-  if (source.resolved()) return {source.address.address, {}};
+  if (source.ntp->resolved()) return {source.ntp->address.address, {}};
   return {{}, source.id};
 }
 
@@ -127,17 +127,19 @@ void SourceManager::add_line(const NtpSource& given) {
 }
 
 void SourceManager::start_source(Source& source) {
-  source.refid = ntp::reference_id(source.address.address);
+  source.refid = ntp::reference_id(source.ntp->address.address);
   forget_measurements(source);
-  act(source, source.association.start(moment()));
+  act(source, source.ntp->association.start(moment()));
 }
 
 void SourceManager::forget_measurements(Source& source) {
   source.statistics.reset();
   if (source.filter) source.filter->reset();
-  source.polls.reset();
   source.status = {};
-  source.copied_refid.reset();
+  if (source.ntp) {
+    source.ntp->polls.reset();
+    source.ntp->copied_refid.reset();
+  }
   source.fresh = false;
   source.verdict = {};
 }
@@ -152,12 +154,13 @@ void SourceManager::remove_source(SourceId id) {
 // --- events -----------------------------------------------------------------------------------------------
 
 void SourceManager::timer(SourceId id) {
-  if (Source* source = find(id)) act(*source, source->association.timer(moment()));
+  if (Source* source = find(id); source != nullptr && source->ntp)
+    act(*source, source->ntp->association.timer(moment()));
 }
 
 void SourceManager::receive(SourceId id, const Packet& packet) {
   Source* const source = find(id);
-  if (source == nullptr) return;
+  if (source == nullptr || !source->ntp) return;
   const WallTime kernel = packet.received ? *packet.received : host_.kernel_time();
   ntp::Reception reception;
   reception.bytes = packet.bytes;
@@ -166,13 +169,13 @@ void SourceManager::receive(SourceId id, const Packet& packet) {
   reception.local = packet.local;
   if (host_.serves_others() && packet.local.family != Family::unspecified)
     reception.own_refid = ntp::reference_id(packet.local);
-  act(*source, source->association.receive(moment(), reception));
+  act(*source, source->ntp->association.receive(moment(), reception));
 }
 
 bool SourceManager::receive_symmetric(const Packet& packet) {
   for (const auto& s : sources_) {
-    if (s->config.kind != NtpSource::Kind::peer || s->address.address != packet.from.address ||
-        s->address.port != packet.from.port || !s->association.wants(packet.bytes))
+    if (!s->is_peer() || s->ntp->address.address != packet.from.address ||
+        s->ntp->address.port != packet.from.port || !s->ntp->association.wants(packet.bytes))
       continue;
     receive(s->id, packet);
     return true;
@@ -181,8 +184,8 @@ bool SourceManager::receive_symmetric(const Packet& packet) {
 }
 
 void SourceManager::transmit_stamp(SourceId id, std::span<const std::byte> packet, WallTime kernel) {
-  if (Source* source = find(id))
-    source->association.transmit_stamp(packet, {steering_.cooked(kernel), 0, ntp::StampSource::kernel});
+  if (Source* source = find(id); source != nullptr && source->ntp)
+    source->ntp->association.transmit_stamp(packet, {steering_.cooked(kernel), 0, ntp::StampSource::kernel});
 }
 
 void SourceManager::act(Source& source, ntp::Actions actions) {
@@ -213,17 +216,17 @@ void SourceManager::act(Source& source, ntp::Actions actions) {
 }
 
 void SourceManager::send(Source& source, const ntp::Send& packet) {
-  const bool sent = host_.send(source.id, source.address, packet.bytes, packet.socket);
+  const bool sent = host_.send(source.id, source.ntp->address, packet.bytes, packet.socket);
   if (sent)
-    source.association.transmitted({cooked_now(), 0, ntp::StampSource::daemon});
+    source.ntp->association.transmitted({cooked_now(), 0, ntp::StampSource::daemon});
   else
-    act(source, source.association.send_failed(moment()));
+    act(source, source.ntp->association.send_failed(moment()));
 }
 
 void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
   std::optional<clock::Sample> filtered = sample;
   ntp::Judgement judgement;
-  switch (source.delays.test(sample, source.statistics)) {
+  switch (source.ntp->delays.test(sample, source.statistics)) {
     case clock::DelayVerdict::accepted:
       break;
     case clock::DelayVerdict::above_deviation:
@@ -245,12 +248,12 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
   if (added) {
     source.fresh = true;
     source.measured_offset = filtered->offset;
-    source.polls.adapt(source.statistics);
-    judgement.poll = source.polls.poll();
+    source.ntp->polls.adapt(source.statistics);
+    judgement.poll = source.ntp->polls.poll();
   }
   judgement.skew = source.statistics.samples() > 0 ? std::min(source.statistics.estimate().skew, kUnknownSkew)
                                                    : kUnknownSkew;
-  act(source, source.association.judged(moment(), judgement));
+  act(source, source.ntp->association.judged(moment(), judgement));
   if (added) update_selection();
   give_up_once();
 }
@@ -258,7 +261,7 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
 void SourceManager::take_status(Source& source, const ntp::StatusUpdate& status) {
   const bool was_reachable = source.status.reach != 0;
   source.status = status;
-  if (status.synchronised) source.copied_refid = status.refid;
+  if (status.synchronised) source.ntp->copied_refid = status.refid;
   if (was_reachable != (status.reach != 0)) update_selection();
   give_up_once();
 }

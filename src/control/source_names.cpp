@@ -34,7 +34,7 @@ void SourceManager::look_up_next() {
       continue;
     }
     looking_up_ = true;
-    host_.look_up((*wanted)->config.name, (*wanted)->config.family);
+    host_.look_up((*wanted)->ntp->config.name, (*wanted)->ntp->config.family);
   }
 }
 
@@ -75,11 +75,11 @@ void SourceManager::retry_due() {
 
 bool SourceManager::address_in_use(const IpAddress& address) const {
   return std::any_of(sources_.begin(), sources_.end(),
-                     [&](const auto& s) { return s->address.address == address; });
+                     [&](const auto& s) { return s->ntp && s->ntp->address.address == address; });
 }
 
 void SourceManager::give_address(Source& source, const IpAddress& address) {
-  source.address = {address, source.config.port, 0};
+  source.ntp->address = {address, source.ntp->config.port, 0};
   start_source(source);
 }
 
@@ -87,42 +87,43 @@ void SourceManager::fill_line(std::uint32_t line, const std::vector<IpAddress>& 
   auto next = addresses.begin();
   std::vector<Source*> waiting;
   for (const auto& s : sources_)
-    if (s->line == line && !s->resolved()) waiting.push_back(s.get());
+    if (s->ntp && s->line == line && !s->ntp->resolved()) waiting.push_back(s.get());
   for (Source* source : waiting) {
     while (next != addresses.end() && address_in_use(*next)) ++next;
     if (next == addresses.end()) break;
     give_address(*source, *next++);
   }
-  const bool none = std::none_of(sources_.begin(), sources_.end(),
-                                 [&](const auto& s) { return s->line == line && s->resolved(); });
+  const bool none = std::none_of(sources_.begin(), sources_.end(), [&](const auto& s) {
+    return s->ntp && s->line == line && s->ntp->resolved();
+  });
   if (none) retry_later(line);
 }
 
 void SourceManager::replace_address(Source& source, const std::vector<IpAddress>& addresses) {
   const bool listed =
-      std::find(addresses.begin(), addresses.end(), source.address.address) != addresses.end();
-  const bool serves = source.status.reach != 0 && !source.association.denied();
+      std::find(addresses.begin(), addresses.end(), source.ntp->address.address) != addresses.end();
+  const bool serves = source.status.reach != 0 && !source.ntp->association.denied();
   if (listed && serves) return;
   const auto unused = std::find_if(addresses.begin(), addresses.end(),
                                    [&](const IpAddress& a) { return !address_in_use(a); });
   if (unused == addresses.end()) return;
-  const std::string before = source.address.address.to_string();
+  const std::string before = source.ntp->address.address.to_string();
   if (selected_ == source.id) selected_.reset();
   host_.close_socket(source.id);
   give_address(source, *unused);
   log(os::LogLevel::info,
-      fmt::format("Source {} replaced with {} ({})", before, unused->to_string(), source.config.name));
+      fmt::format("Source {} replaced with {} ({})", before, unused->to_string(), source.ntp->config.name));
 }
 
 void SourceManager::unreachable(Source& source, ntp::Unreachable::Reason /*reason*/) {
-  if (!source.config_is_numeric) want_address(source.line, source.id);
+  if (!source.ntp->config_is_numeric) want_address(source.line, source.id);
 }
 
 void SourceManager::refresh() {
   refreshed_at_ = host_.monotonic();
   for (const auto& s : sources_) {
-    if (s->config_is_numeric) continue;
-    if (s->resolved())
+    if (!s->ntp || s->ntp->config_is_numeric) continue;
+    if (s->ntp->resolved())
       want_address(s->line, s->id);
     else
       want_address(s->line);

@@ -13,7 +13,6 @@ namespace wiretime::control {
 
 namespace {
 
-constexpr unsigned kPollsToStart = 8;  // requests by which a source that answers has samples enough
 constexpr unsigned kPollsToGiveUp = 7;
 constexpr double kLowestSkew = 0.001e-6;  // s/s, of a drift file worth keeping
 
@@ -49,7 +48,7 @@ const char* reason(clock::SelectionOutcome outcome) {
 std::vector<clock::Candidate> SourceManager::candidates() {
   std::vector<clock::SourceClass> classes;
   for (const auto& s : sources_)
-    classes.push_back({select_options(s->config.select), true, s->config.key_id != 0 || s->config.nts});
+    classes.push_back({select_options(s->select), s->ntp.has_value(), s->authenticated()});
   const auto effective = clock::effective_options(classes, authentication_rule(settings_.auth_select_mode));
   std::vector<clock::Candidate> list;
   for (std::size_t i = 0; i < sources_.size(); ++i) {
@@ -58,14 +57,14 @@ std::vector<clock::Candidate> SourceManager::candidates() {
     clock::Candidate c;
     c.id = s.id;
     c.options = s.effective;
-    c.options.no_select = c.options.no_select || !s.association.may_be_selected() ||
+    c.options.no_select = c.options.no_select || !s.may_be_selected() ||
                           (s.statistics.samples() > 0 && s.status.stratum > settings_.max_stratum);
     c.statistics = &s.statistics;
     c.reachable = s.status.reach != 0;
-    c.starting = c.reachable && s.association.report().transmitted < kPollsToStart;
+    c.starting = c.reachable && s.starting();
     c.fresh = s.fresh;
     c.refid = s.refid;
-    c.local_refid = ntp::reference_id(s.association.report().local);
+    if (s.ntp) c.local_refid = ntp::reference_id(s.ntp->association.report().local);
     list.push_back(c);
   }
   return list;
@@ -101,7 +100,7 @@ void SourceManager::note_selection(const clock::Selection& selection) {
   if (selection.outcome != outcome_ || selected_)
     log(os::LogLevel::info, fmt::format("Can't synchronise: {}", reason(selection.outcome)));
   outcome_ = selection.outcome;
-  if (Source* before = selected_ ? find(*selected_) : nullptr) before->association.set_selected(false);
+  if (Source* before = selected_ ? find(*selected_) : nullptr) before->set_selected(false);
   selected_.reset();
 }
 
@@ -109,9 +108,9 @@ void SourceManager::note_selected(const clock::Selection& selection) {
   Source& s = *sources_[static_cast<std::size_t>(selection.selected)];
   outcome_ = clock::SelectionOutcome::selected;
   if (selected_ == s.id) return;
-  if (Source* before = selected_ ? find(*selected_) : nullptr) before->association.set_selected(false);
+  if (Source* before = selected_ ? find(*selected_) : nullptr) before->set_selected(false);
   selected_ = s.id;
-  s.association.set_selected(true);
+  s.set_selected(true);
   if (options_.use == ClockUse::follow) log(os::LogLevel::info, fmt::format("Selected source {}", s.label()));
 }
 
@@ -141,8 +140,11 @@ void SourceManager::update_clock(const clock::Selection& selection) {
   for (const auto& s : sources_) s->fresh = false;
   shift(action->change);
   const Source& chosen = *sources_[static_cast<std::size_t>(selection.selected)];
-  followed_ = {true, selection.leap, selection.stratum, chosen.copied_refid.value_or(chosen.refid),
-               chosen.address.address};
+  followed_ = {true, selection.leap, selection.stratum, chosen.refid, {}};
+  if (chosen.ntp) {
+    followed_.refid = chosen.ntp->copied_refid.value_or(chosen.refid);
+    followed_.address = chosen.ntp->address.address;
+  }
   if (action->step != 0) {
     log(os::LogLevel::warning, fmt::format("System clock was stepped by {:.6f} seconds", action->step));
     host_.clock_stepped();
@@ -172,11 +174,12 @@ void SourceManager::once(const clock::Selection& selection) {
 void SourceManager::give_up_once() {
   if (options_.use == ClockUse::follow || finished_ || sources_.empty()) return;
   for (const auto& s : sources_) {
-    const ntp::Association& a = s->association;
-    const bool burst_over = s->config.iburst && a.connectivity() == ntp::Connectivity::online &&
+    if (!s->ntp) continue;
+    const ntp::Association& a = s->ntp->association;
+    const bool burst_over = s->ntp->config.iburst && a.connectivity() == ntp::Connectivity::online &&
                             a.report().transmitted > 1 && a.reach().bits() != 0;
     const bool silent = a.reach().bits() == 0 && a.reach().missed() >= kPollsToGiveUp;
-    if (!s->resolved() || !(burst_over || silent || a.denied())) return;
+    if (!s->ntp->resolved() || !(burst_over || silent || a.denied())) return;
   }
   finished_ = true;
   log(os::LogLevel::error, "No suitable source for synchronisation");
@@ -184,11 +187,7 @@ void SourceManager::give_up_once() {
 }
 
 void SourceManager::shift(const clock::ClockChange& change) {
-  for (const auto& s : sources_) {
-    s->statistics.shift(change);
-    if (s->filter) s->filter->shift(change);
-    s->association.shift(change.at, change.frequency, change.offset);
-  }
+  for (const auto& s : sources_) s->shift(change);
 }
 
 void SourceManager::arm_clock_timer() {

@@ -80,11 +80,12 @@ void SourceManager::describe(status::Tracking& tracking) const {
 status::Activity SourceManager::activity() const {
   status::Activity a;
   for (const auto& s : sources_) {
-    if (!s->resolved()) {
+    if (!s->ntp) continue;
+    if (!s->ntp->resolved()) {
       ++a.unresolved;
       continue;
     }
-    switch (s->association.connectivity()) {
+    switch (s->ntp->association.connectivity()) {
       case ntp::Connectivity::online:
         ++a.online;
         break;
@@ -107,9 +108,9 @@ std::optional<status::SourceReport> SourceManager::source(std::uint32_t index) c
   const Source& s = *sources_[index];
   status::SourceReport r;
   r.address = address_of(s);
-  r.mode = s.config.kind == NtpSource::Kind::peer ? status::SourceMode::peer : status::SourceMode::client;
-  r.state = s.resolved() ? shown_as(s.verdict.state) : status::SourceState::not_selectable;
-  r.poll = s.association.schedule().effective_poll(s.status.reach != 0);
+  r.mode = s.is_peer() ? status::SourceMode::peer : status::SourceMode::client;
+  r.state = s.ntp->resolved() ? shown_as(s.verdict.state) : status::SourceState::not_selectable;
+  r.poll = s.ntp->association.schedule().effective_poll(s.status.reach != 0);
   r.reachability = s.status.reach;
   if (s.statistics.samples() == 0) return r;
   const clock::Sample& last = s.statistics.window().back();
@@ -153,9 +154,9 @@ std::optional<status::SelectData> SourceManager::select_data(std::uint32_t index
   r.reference_id = s.refid;
   r.address = address_of(s);
   r.state_letter = static_cast<char>(s.verdict.state);
-  r.authenticated = s.config.key_id != 0 || s.config.nts;
+  r.authenticated = s.authenticated();
   r.leap = static_cast<std::uint8_t>(s.status.leap);
-  r.configured_options = option_bits(select_options(s.config.select));
+  r.configured_options = option_bits(select_options(s.select));
   r.effective_options = option_bits(s.effective);
   if (s.statistics.samples() > 0) r.last_sample_age = age(s.statistics.window().back().time, cooked_now());
   r.score = s.verdict.score;
@@ -166,17 +167,17 @@ std::optional<status::SelectData> SourceManager::select_data(std::uint32_t index
 
 std::optional<std::string> SourceManager::source_name(const status::SourceAddress& address) const {
   const Source* const s = find(address);
-  return s != nullptr ? std::optional{s->config.name} : std::nullopt;
+  return s != nullptr ? std::optional{s->ntp->config.name} : std::nullopt;
 }
 
 std::optional<status::NtpData> SourceManager::ntp_data(const status::SourceAddress& address) const {
   const Source* const s = find(address);
   if (s == nullptr) return {};
-  const ntp::AssociationReport& from = s->association.report();
+  const ntp::AssociationReport& from = s->ntp->association.report();
   status::NtpData r;
   r.remote = address_of(*s);
   r.local = from.local;
-  r.remote_port = s->address.port;
+  r.remote_port = s->ntp->address.port;
   r.leap = from.last.leap;
   r.version = from.last.version;
   r.mode = static_cast<std::uint8_t>(from.last.mode);
@@ -211,10 +212,10 @@ std::optional<status::AuthData> SourceManager::auth_data(const status::SourceAdd
   const Source* const s = find(address);
   if (s == nullptr) return {};
   status::AuthData r;
-  if (s->config.key_id != 0) {
+  if (s->ntp->config.key_id != 0) {
     r.mode = status::AuthMode::symmetric_key;
-    r.key_id = s->config.key_id;
-  } else if (s->config.nts) {
+    r.key_id = s->ntp->config.key_id;
+  } else if (s->ntp->config.nts) {
     r.mode = status::AuthMode::nts;
   }
   return r;
