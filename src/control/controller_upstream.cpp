@@ -57,7 +57,10 @@ Result<void> Controller::make_upstream() {
                                          environment_.log, std::move(callbacks));
   state_.sources = &upstream_->manager();
   ntp_.follow_sources([this](WallTime kernel) { return served_time(kernel); },
-                      [this](const os::Datagram& datagram) { return take_peer_packet(datagram); });
+                      [this](const os::Datagram& datagram) { return take_peer_packet(datagram); },
+                      [this](std::span<const std::byte> frame, WallTime sent) {
+                        upstream_->manager().transmit_stamp_symmetric(frame, sent);
+                      });
   return {};
 }
 

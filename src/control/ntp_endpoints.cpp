@@ -55,7 +55,8 @@ os::SocketResult<void> NtpEndpoints::open(Family family) {
   auto socket = os::UdpSocket::open(bind_to, options);
   if (!socket) return tl::make_unexpected(socket.error());
   auto& slot = v6 ? v6_ : v4_;
-  const auto watch = loop_.watch(socket->fd(), os::kReadable, [this, family](os::Ready) { receive(family); });
+  const auto watch = loop_.watch(socket->fd(), os::kReadableOrStamped,
+                                 [this, family](os::Ready ready) { receive(family, ready); });
   slot.emplace(Listener{std::move(*socket), watch});
   return {};
 }
@@ -71,8 +72,12 @@ std::vector<os::Endpoint> NtpEndpoints::listening() const {
   return endpoints;
 }
 
-void NtpEndpoints::receive(Family family) {
+void NtpEndpoints::receive(Family family, os::Ready ready) {
   os::UdpSocket& socket = (family == Family::ipv6 ? v6_ : v4_)->socket;
+  if (ready.error || ready.priority)
+    for (const os::TransmitStamp& stamp : socket.transmit_stamps(batch_))
+      if (stamps_) stamps_(stamp.frame, stamp.sent);
+  if (!ready.readable && !ready.error) return;
   auto datagrams = socket.receive_batch(batch_);
   if (!datagrams) return;  // the next round tries again; level triggered
   const clock::TimeSnapshot snapshot = snapshot_();
@@ -106,7 +111,7 @@ Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
 
 bool NtpEndpoints::send(const os::Endpoint& to, std::span<const std::byte> message) {
   auto& slot = to.address.family == Family::ipv6 ? v6_ : v4_;
-  return slot && slot->socket.send(message, to) == os::UdpSocket::SendResult::sent;
+  return slot && slot->socket.send_stamped(message, to) == os::UdpSocket::SendResult::sent;
 }
 
 }  // namespace wiretime::control

@@ -31,6 +31,8 @@ class NtpEndpoints {
   using SnapshotSource = std::function<clock::TimeSnapshot()>;
   // What the kernel's clock says, to the time that is served.
   using Correction = std::function<WallTime(WallTime)>;
+  // A packet that send() sent, with what the link put before it, and when the kernel let go of it.
+  using StampReceiver = std::function<void(std::span<const std::byte> frame, WallTime sent)>;
   // A symmetric packet that may come from a configured peer; true: it did, and was taken.
   using PeerReceiver = std::function<bool(const os::Datagram&)>;
 
@@ -52,9 +54,10 @@ class NtpEndpoints {
 
   [[nodiscard]] std::vector<os::Endpoint> listening() const;
 
-  void follow_sources(Correction correction, PeerReceiver peers) {
+  void follow_sources(Correction correction, PeerReceiver peers, StampReceiver stamps) {
     correction_ = std::move(correction);
     peers_ = std::move(peers);
+    stamps_ = std::move(stamps);
   }
   // From the port we serve. False: not open, or not sent.
   [[nodiscard]] bool send(const os::Endpoint& to, std::span<const std::byte> message);
@@ -67,7 +70,7 @@ class NtpEndpoints {
   [[nodiscard]] const std::optional<Listener>& listener(Family family) const {
     return family == Family::ipv6 ? v6_ : v4_;
   }
-  void receive(Family family);
+  void receive(Family family, os::Ready ready);
   [[nodiscard]] NtpTimestamp served_time(WallTime kernel) const {
     return NtpTimestamp::from(correction_ ? correction_(kernel) : kernel);
   }
@@ -82,6 +85,7 @@ class NtpEndpoints {
   std::vector<unsigned> data_plane_interfaces_;
   Correction correction_;
   PeerReceiver peers_;
+  StampReceiver stamps_;
   os::ReceiveBatch batch_;
   std::optional<Listener> v4_;
   std::optional<Listener> v6_;

@@ -183,9 +183,14 @@ bool SourceManager::receive_symmetric(const Packet& packet) {
   return false;
 }
 
-void SourceManager::transmit_stamp(SourceId id, std::span<const std::byte> packet, WallTime kernel) {
+void SourceManager::transmit_stamp(SourceId id, std::span<const std::byte> frame, WallTime kernel) {
   if (Source* source = find(id); source != nullptr && source->ntp)
-    source->ntp->association.transmit_stamp(packet, {steering_.cooked(kernel), 0, ntp::StampSource::kernel});
+    source->ntp->association.transmit_stamp(frame, {steering_.cooked(kernel), 0, ntp::StampSource::kernel});
+}
+
+void SourceManager::transmit_stamp_symmetric(std::span<const std::byte> frame, WallTime kernel) {
+  for (const auto& s : sources_)
+    if (s->ntp && s->ntp->config.kind == NtpSource::Kind::peer) transmit_stamp(s->id, frame, kernel);
 }
 
 void SourceManager::act(Source& source, ntp::Actions actions) {

@@ -89,7 +89,10 @@ class SourceManager {
   void receive(SourceId id, const Packet& packet);
   // A packet to the server's port that may be a peer's: true if it was one's.
   [[nodiscard]] bool receive_symmetric(const Packet& packet);
-  void transmit_stamp(SourceId id, std::span<const std::byte> packet, WallTime kernel);
+  // The kernel's stamp for a packet of ours; it ends `frame`, what the link put before it does not matter.
+  void transmit_stamp(SourceId id, std::span<const std::byte> frame, WallTime kernel);
+  // The same for one that left from the server's port: whichever peer's it is.
+  void transmit_stamp_symmetric(std::span<const std::byte> frame, WallTime kernel);
   void looked_up(const Result<std::vector<IpAddress>>& answer);
   void service_clock();
   void every_second();

@@ -122,6 +122,7 @@ bool Upstream::open_socket(Exchange& exchange, SourceId id, const os::Endpoint& 
   options.bind_device = settings_.acquisition_device;
   options.reuse_address = settings_.acquisition_port != 0;  // connected ones do not take from each other
   options.dscp = settings_.dscp;
+  options.stamp_sends = true;
   auto socket = os::UdpSocket::open(from, options);
   if (!socket) {
     log_.limited(os::LogLevel::warning, "client socket", 1h, "{}", socket.error().message);
@@ -129,7 +130,8 @@ bool Upstream::open_socket(Exchange& exchange, SourceId id, const os::Endpoint& 
   }
   if (!socket->connect(to)) return false;
   exchange.socket.emplace(std::move(*socket));
-  exchange.watch = loop_.watch(exchange.socket->fd(), os::kReadable, [this, id](os::Ready) { receive(id); });
+  exchange.watch = loop_.watch(exchange.socket->fd(), os::kReadableOrStamped,
+                               [this, id](os::Ready ready) { receive(id, ready); });
   return true;
 }
 
@@ -139,7 +141,7 @@ bool Upstream::send(SourceId id, const os::Endpoint& to, std::span<const std::by
   close_socket(id);
   Exchange& exchange = exchanges_[id];
   if (!open_socket(exchange, id, to)) return false;
-  if (exchange.socket->send(bytes, to) == os::UdpSocket::SendResult::sent) return true;
+  if (exchange.socket->send(bytes) == os::UdpSocket::SendResult::sent) return true;
   close_socket(id);
   return false;
 }
@@ -152,9 +154,13 @@ void Upstream::close_socket(SourceId id) {
   exchange->second.socket.reset();
 }
 
-void Upstream::receive(SourceId id) {
+void Upstream::receive(SourceId id, os::Ready ready) {
   const auto exchange = exchanges_.find(id);
   if (exchange == exchanges_.end() || !exchange->second.socket) return;
+  if (ready.error || ready.priority)
+    for (const os::TransmitStamp& stamp : exchange->second.socket->transmit_stamps(batch_))
+      manager_.transmit_stamp(id, stamp.frame, stamp.sent);
+  if (!ready.readable && !ready.error) return;
   const auto datagrams = exchange->second.socket->receive_batch(batch_);
   if (!datagrams) return;
   for (const os::Datagram& d : *datagrams) {

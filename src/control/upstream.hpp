@@ -69,7 +69,7 @@ class Upstream final : private SourceHost {
   void finish(bool success) override { callbacks_.finish(success); }
 
   [[nodiscard]] bool open_socket(Exchange& exchange, SourceId id, const os::Endpoint& to);
-  void receive(SourceId id);
+  void receive(SourceId id, os::Ready ready);
   void take_answer();
   void every_second();
   void watch_for_steps();

@@ -213,9 +213,9 @@ void Association::transmitted(const LocalStamp& stamp) noexcept {
   if (sent_.stamp.source == StampSource::daemon) sent_.stamp = stamp;
 }
 
-void Association::transmit_stamp(std::span<const std::byte> packet, const LocalStamp& stamp) noexcept {
-  if (packet.size() < kHeaderLength) return;
-  const NtpTimestamp cookie = timestamp(packet.data(), offset::kTransmit);
+void Association::transmit_stamp(std::span<const std::byte> frame, const LocalStamp& stamp) noexcept {
+  if (frame.size() < kHeaderLength) return;
+  const NtpTimestamp cookie = timestamp(frame.last(kHeaderLength).data(), offset::kTransmit);
   if (cookie.value == 0) return;
   // A stamp far from our own reading belongs to another clock or another packet.
   const auto take = [&](LocalStamp& kept) {

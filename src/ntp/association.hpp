@@ -63,8 +63,8 @@ class Association {
   [[nodiscard]] Actions timer(const Moment& now);
   // The last Send has left at `stamp`, by our own clock reading.
   void transmitted(const LocalStamp& stamp) noexcept;
-  // The kernel's or the NIC's stamp for `packet`, a request of ours as it went out; also after its reply.
-  void transmit_stamp(std::span<const std::byte> packet, const LocalStamp& stamp) noexcept;
+  // The kernel's or the NIC's stamp for a packet of ours, which ends `frame`; also after its reply.
+  void transmit_stamp(std::span<const std::byte> frame, const LocalStamp& stamp) noexcept;
   [[nodiscard]] Actions send_failed(const Moment& now);
   // From the source's address and port. In symmetric mode only what wants() says, the rest are requests.
   [[nodiscard]] Actions receive(const Moment& now, const Reception& reception);

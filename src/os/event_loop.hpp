@@ -34,6 +34,8 @@ struct Ready {
 };
 inline constexpr Ready kReadable{true, false, false, false};
 inline constexpr Ready kWritable{false, true, false, false};
+// Transmit times count as an error for the kernel, as priority data for simulators.
+inline constexpr Ready kReadableOrStamped{true, false, true, false};
 
 class EventLoop {
  public:

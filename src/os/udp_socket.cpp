@@ -30,12 +30,18 @@ T control_data(const cmsghdr& header) {
   return value;
 }
 
+std::optional<WallTime> software_stamp(const cmsghdr& header) {
+  if (header.cmsg_level != SOL_SOCKET ||
+      (header.cmsg_type != SCM_TIMESTAMPING && header.cmsg_type != SCM_TIMESTAMPNS))
+    return std::nullopt;
+  const auto t = control_data<timespec>(header);  // SCM_TIMESTAMPING: the first of three is software's
+  if (t.tv_sec == 0 && t.tv_nsec == 0) return std::nullopt;
+  return WallTime{std::chrono::seconds{t.tv_sec} + Nanoseconds{t.tv_nsec}};
+}
+
 void read_control(const cmsghdr& header, Datagram& out) {
-  if (header.cmsg_level == SOL_SOCKET &&
-      (header.cmsg_type == SCM_TIMESTAMPING || header.cmsg_type == SCM_TIMESTAMPNS)) {
-    const auto t = control_data<timespec>(header);  // SCM_TIMESTAMPING: the first of three is software's
-    if (t.tv_sec != 0 || t.tv_nsec != 0)
-      out.received = WallTime{std::chrono::seconds{t.tv_sec} + Nanoseconds{t.tv_nsec}};
+  if (const auto stamp = software_stamp(header)) {
+    out.received = stamp;
   } else if (header.cmsg_level == IPPROTO_IP && header.cmsg_type == IP_PKTINFO) {
     const auto info = control_data<in_pktinfo>(header);
     out.destination = to_ip(info.ipi_addr);
@@ -59,6 +65,15 @@ void put_control(msghdr& message, int level, int type, const Info& info) {
   message.msg_controllen = CMSG_SPACE(sizeof info);
 }
 
+UdpSocket::SendResult send_message(int fd, const msghdr& header) noexcept {
+  using SendResult = UdpSocket::SendResult;
+  for (;;) {
+    if (sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return SendResult::sent;
+    if (errno == EINTR) continue;
+    return errno == EAGAIN || errno == ENOBUFS ? SendResult::would_block : SendResult::failed;
+  }
+}
+
 }  // namespace
 
 struct ReceiveBatch::Storage {
@@ -71,6 +86,7 @@ struct ReceiveBatch::Storage {
   std::array<Slot, kMessages> slots;
   std::array<mmsghdr, kMessages> headers;
   std::array<Datagram, kMessages> datagrams;
+  std::array<TransmitStamp, kMessages> stamps;
 };
 
 ReceiveBatch::ReceiveBatch() : storage_(std::make_unique<Storage>()) {}
@@ -114,10 +130,12 @@ void UdpSocket::apply(const UdpOptions& options) {
     else
       set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
   }
-  if (options.timestamps)
-    has_timestamps_ = set_option(fd, SOL_SOCKET, SO_TIMESTAMPING,
-                                 SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE) ||
-                      set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+  if (options.timestamps) {
+    constexpr int kReceive = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    const int wanted = options.stamp_sends ? kReceive | SOF_TIMESTAMPING_TX_SOFTWARE : kReceive;
+    has_timestamps_ =
+        set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, wanted) || set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+  }
   if (options.dscp != 0) {
     const int traffic_class = static_cast<int>((options.dscp & 63U) << 2);
     if (v6)
@@ -129,7 +147,7 @@ void UdpSocket::apply(const UdpOptions& options) {
     set_option(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
 }
 
-Result<std::span<Datagram>> UdpSocket::receive_batch(ReceiveBatch& batch) {
+int UdpSocket::receive_into(ReceiveBatch& batch, int flags) noexcept {
   auto& s = *batch.storage_;
   for (std::size_t i = 0; i < ReceiveBatch::kMessages; ++i) {
     auto& slot = s.slots[i];
@@ -143,7 +161,12 @@ Result<std::span<Datagram>> UdpSocket::receive_batch(ReceiveBatch& batch) {
     header.msg_control = slot.control.data();
     header.msg_controllen = slot.control.size();
   }
-  const int n = recvmmsg(fd_.get(), s.headers.data(), ReceiveBatch::kMessages, MSG_DONTWAIT, nullptr);
+  return recvmmsg(fd_.get(), s.headers.data(), ReceiveBatch::kMessages, MSG_DONTWAIT | flags, nullptr);
+}
+
+Result<std::span<Datagram>> UdpSocket::receive_batch(ReceiveBatch& batch) {
+  auto& s = *batch.storage_;
+  const int n = receive_into(batch, 0);
   if (n < 0) {
     if (errno == EBADF || errno == ENOTSOCK || errno == EFAULT || errno == EINVAL)
       return fail("cannot receive on a UDP socket: " + errno_text());
@@ -160,6 +183,20 @@ Result<std::span<Datagram>> UdpSocket::receive_batch(ReceiveBatch& batch) {
       read_control(*c, out);
   }
   return std::span{s.datagrams}.first(static_cast<std::size_t>(n));
+}
+
+std::span<TransmitStamp> UdpSocket::transmit_stamps(ReceiveBatch& batch) noexcept {
+  auto& s = *batch.storage_;
+  const int n = receive_into(batch, MSG_ERRQUEUE);
+  std::size_t count = 0;
+  for (std::size_t i = 0; n > 0 && i < static_cast<std::size_t>(n); ++i) {
+    auto& header = s.headers[i].msg_hdr;
+    if ((header.msg_flags & MSG_TRUNC) != 0) continue;
+    for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c))
+      if (const auto sent = software_stamp(*c))
+        s.stamps[count++] = {std::span{s.slots[i].payload}.first(s.headers[i].msg_len), *sent};
+  }
+  return std::span{s.stamps}.first(count);
 }
 
 UdpSocket::SendResult UdpSocket::send(std::span<const std::byte> message, const Endpoint& to,
@@ -189,11 +226,33 @@ UdpSocket::SendResult UdpSocket::send(std::span<const std::byte> message, const 
       put_control(header, IPPROTO_IP, IP_PKTINFO, info);
     }
   }
-  for (;;) {
-    if (sendmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return SendResult::sent;
-    if (errno == EINTR) continue;
-    return errno == EAGAIN || errno == ENOBUFS ? SendResult::would_block : SendResult::failed;
-  }
+  return send_message(fd_.get(), header);
+}
+
+UdpSocket::SendResult UdpSocket::send(std::span<const std::byte> message) noexcept {
+  iovec vector{const_cast<std::byte*>(message.data()), message.size()};
+  msghdr header{};  // no address: some systems refuse one on a connected socket
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  return send_message(fd_.get(), header);
+}
+
+UdpSocket::SendResult UdpSocket::send_stamped(std::span<const std::byte> message,
+                                              const Endpoint& to) noexcept {
+  auto peer = to_system(to);
+  iovec vector{const_cast<std::byte*>(message.data()), message.size()};
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint32_t))> control{};
+  msghdr header{};
+  header.msg_name = &peer;
+  header.msg_namelen = system_length(family_);
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  put_control(header, SOL_SOCKET, SO_TIMESTAMPING, std::uint32_t{SOF_TIMESTAMPING_TX_SOFTWARE});
+  const auto result = send_message(fd_.get(), header);
+  // Kernels before 4.7 do not know the request.
+  return result == SendResult::failed && errno == EINVAL ? send(message, to) : result;
 }
 
 }  // namespace wiretime::os

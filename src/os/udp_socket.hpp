@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// UDP sockets of the NTP service and the command port: batches in by recvmmsg with the kernel's receive time
-// and the address each request came to, answers out by sendmsg from that same address. Control thread.
+// UDP sockets of the NTP service, its sources and the command port: batches in by recvmmsg with the kernel's
+// receive time and the address each message came to, messages out by sendmsg from a chosen address, with the
+// kernel's transmit time afterwards (Documentation/networking/timestamping.rst). Control thread.
 #pragma once
 
 #include <array>
@@ -18,6 +19,7 @@ namespace wiretime::os {
 struct UdpOptions {
   std::string bind_device;     // interface name; empty: all
   bool timestamps = true;      // kernel software receive times
+  bool stamp_sends = false;    // and transmit times of every message
   bool packet_info = true;     // local address and interface of each message
   bool v6only = true;          // IPv6 sockets take no IPv4
   bool reuse_address = false;  // true would let a second instance take the same port
@@ -36,6 +38,13 @@ struct Datagram {
   unsigned interface_index = 0;
   std::optional<WallTime> received;  // CLOCK_REALTIME when the kernel took it from the driver
   bool truncated = false;            // longer than kMaxLength: the payload holds its beginning
+};
+
+// When the kernel handed one of our messages to the device. The frame ends with that message, whatever
+// headers the link has; it lives as a Datagram's payload does.
+struct TransmitStamp {
+  std::span<const std::byte> frame;
+  WallTime sent;  // CLOCK_REALTIME
 };
 
 // Buffers for one receive call, shared by all sockets of a thread.
@@ -72,15 +81,25 @@ class UdpSocket {
   // (simulators hand out one message per poll). An asynchronous ICMP error counts as nothing waiting.
   [[nodiscard]] Result<std::span<Datagram>> receive_batch(ReceiveBatch& batch);
 
+  // The transmit times that wait in the socket's error queue. Call this only when a watcher is told `error`
+  // or `priority`, and before receive_batch: the kernel stamps a message before the device has it, so its
+  // time is here before its answer.
+  [[nodiscard]] std::span<TransmitStamp> transmit_stamps(ReceiveBatch& batch) noexcept;
+
   enum class SendResult : std::uint8_t { sent, would_block, failed };  // failed: errno says why
   // `from`: Datagram::local, or unspecified for the kernel's choice. `interface_index` counts only towards
   // link-local peers: any other answer follows the routing table, also when that is asymmetric.
   SendResult send(std::span<const std::byte> message, const Endpoint& to, const IpAddress& from = {},
                   unsigned interface_index = 0) noexcept;
+  // To the connected peer.
+  SendResult send(std::span<const std::byte> message) noexcept;
+  // From the kernel's choice of address, and the transmit time of this one message is wanted.
+  SendResult send_stamped(std::span<const std::byte> message, const Endpoint& to) noexcept;
 
  private:
   UdpSocket(FileDescriptor fd, Family family) : fd_(std::move(fd)), family_(family) {}
   void apply(const UdpOptions& options);
+  [[nodiscard]] int receive_into(ReceiveBatch& batch, int flags) noexcept;
 
   FileDescriptor fd_;
   Family family_;

@@ -154,6 +154,22 @@ TEST_CASE("a request over loopback is answered, counted and logged") {
   CHECK(b.state.kernel.stamps.get(server::Stamp::transmit_daemon) == 1);
 }
 
+TEST_CASE("a packet to a peer leaves from the server's port and its transmit time is told") {
+  NtpBench b;
+  std::vector<std::byte> stamped;
+  b.ntp->follow_sources([](WallTime t) { return t; }, [](const os::Datagram&) { return false; },
+                        [&](std::span<const std::byte> frame, WallTime sent) {
+                          CHECK(std::chrono::abs(sent - os::wall_now()) < 60s);
+                          stamped.assign(frame.begin(), frame.end());
+                        });
+  const std::vector<std::byte> packet(48, std::byte{0x5A});
+  REQUIRE(b.ntp->send(b.client.local(), packet));
+  CHECK(b.answer() == packet);
+  if (stamped.empty()) b.answer([&] { return !stamped.empty(); });
+  REQUIRE(stamped.size() > packet.size());
+  CHECK(std::equal(packet.rbegin(), packet.rend(), stamped.rbegin()));
+}
+
 TEST_CASE("a refused client gets nothing and is counted") {
   NtpBench b{false};
   b.send(48);

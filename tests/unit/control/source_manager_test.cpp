@@ -73,6 +73,7 @@ class World final : public SourceHost {
   bool serves_others() const override { return false; }
   bool send(SourceId id, const os::Endpoint& to, std::span<const std::byte> bytes, ntp::SocketUse) override {
     ++sent;
+    last_sent.assign(bytes.begin(), bytes.end());
     if (!network) return false;
     const auto server = servers.find(to.address);
     if (server == servers.end() || !server->second.answers) return true;
@@ -175,6 +176,7 @@ class World final : public SourceHost {
   double drift = 0;          // s/s
   std::uint64_t counter = 0;
   int sent = 0;
+  std::vector<std::byte> last_sent;
   int updates = 0;
   bool network = true;
 };
@@ -445,4 +447,19 @@ TEST_CASE("a socket that cannot send takes an auto_offline source offline") {
   w->run(5s);
   CHECK(w->said("Source 192.0.2.1 offline"));
   CHECK(w->manager->activity().offline == 1);
+}
+
+TEST_CASE("a transmit time from the server's port goes to the peer whose packet it was") {
+  std::vector<NtpSource> peers{ntp_server("192.0.2.1", false), ntp_server("192.0.2.2", false)};
+  for (auto& peer : peers) peer.kind = NtpSource::Kind::peer;
+  const auto w = virtual_world(peers);
+  w->manager->start();
+  while (w->sent == 0) w->run(10ms);
+  std::vector<std::byte> frame(42);
+  frame.insert(frame.end(), w->last_sent.begin(), w->last_sent.end());
+  w->manager->transmit_stamp_symmetric(frame, w->kernel_time());
+  unsigned stamped = 0;
+  for (const char* address : {"192.0.2.1", "192.0.2.2"})
+    stamped += w->manager->ntp_data(at(address))->kernel_transmit_timestamps;
+  CHECK(stamped == 1);
 }

@@ -280,7 +280,9 @@ TEST_CASE("a kernel transmit stamp replaces ours, before or after the reply") {
     }
     const LocalStamp kernel{sim.world.local_time(sim.world.now) + std::chrono::microseconds{30}, 0,
                             StampSource::kernel};
-    const Header request = sim.sends.back().bytes;
+    // As the kernel loops it back: behind the headers of the link, IP and UDP.
+    std::vector<std::byte> request(42, std::byte{0xAA});
+    request.insert(request.end(), sim.sends.back().bytes.begin(), sim.sends.back().bytes.end());
     if (!late) sim.association.transmit_stamp(request, kernel);
     const auto samples = sim.samples.size();
     while (sim.samples.size() == samples && sim.step()) {

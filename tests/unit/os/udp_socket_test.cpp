@@ -37,6 +37,11 @@ void wait_readable(int fd) {
   REQUIRE(poll(&p, 1, 10'000) == 1);
 }
 
+void wait_stamped(int fd) {
+  pollfd p{fd, POLLPRI, 0};  // the kernel says POLLERR, which needs no asking for
+  REQUIRE(poll(&p, 1, 10'000) == 1);
+}
+
 std::vector<std::byte> bytes(std::size_t length, unsigned first = 0) {
   std::vector<std::byte> out(length);
   for (std::size_t i = 0; i < length; ++i) out[i] = static_cast<std::byte>(first + i);
@@ -118,6 +123,64 @@ TEST_CASE("received messages carry the kernel's receive time") {
     return;
   }
   FAIL("no message carried a receive time");
+}
+
+TEST_CASE("a socket that stamps what it sends has the time and the message, before any answer") {
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    if (IpAddress::parse(address)->family == Family::ipv6 && !have_ipv6_loopback()) continue;
+    UdpOptions options;
+    options.stamp_sends = true;
+    auto server = open_on(on(address));
+    auto client = open_on(on(address), options);
+    REQUIRE(client.connect(server.local()));
+    const auto before = wall_now();
+    const auto request = bytes(48, 7);
+    REQUIRE(client.send(request) == UdpSocket::SendResult::sent);
+    wait_stamped(client.fd());
+    ReceiveBatch batch;
+    const auto stamps = client.transmit_stamps(batch);
+    REQUIRE(stamps.size() == 1);
+    REQUIRE(stamps[0].frame.size() > request.size());
+    const auto sent = stamps[0].frame.last(request.size());
+    CHECK(std::vector<std::byte>(sent.begin(), sent.end()) == request);
+    CHECK(std::chrono::abs(stamps[0].sent - before) < 60s);
+    CHECK(client.transmit_stamps(batch).empty());
+    CHECK(receive(server, batch).size() == 1);
+  }
+}
+
+TEST_CASE("only the message whose transmit time was asked for has one") {
+  auto server = open_on(on("127.0.0.1"));
+  auto client = open_on(on("127.0.0.1"));
+  REQUIRE(client.send(bytes(48, 1), server.local()) == UdpSocket::SendResult::sent);
+  REQUIRE(client.send_stamped(bytes(52, 2), server.local()) == UdpSocket::SendResult::sent);
+  REQUIRE(client.send(bytes(48, 3), server.local()) == UdpSocket::SendResult::sent);
+  wait_stamped(client.fd());
+  ReceiveBatch batch;
+  const auto stamps = client.transmit_stamps(batch);
+  REQUIRE(stamps.size() == 1);
+  CHECK(stamps[0].frame.last(52)[0] == std::byte{2});
+}
+
+TEST_CASE("a refused port neither hides a transmit time nor keeps the socket ready for ever") {
+  UdpOptions options;
+  options.stamp_sends = true;
+  const auto closed = open_on(on("127.0.0.1")).local();
+  auto client = open_on(on("127.0.0.1"), options);
+  REQUIRE(client.connect(closed));
+  REQUIRE(client.send(bytes(48)) == UdpSocket::SendResult::sent);
+  ReceiveBatch batch;
+  std::size_t stamps = 0;
+  pollfd p{client.fd(), POLLIN | POLLPRI, 0};
+  wait_stamped(client.fd());
+  for (int round = 0; round < 4 && poll(&p, 1, 0) == 1; ++round) {
+    stamps += client.transmit_stamps(batch).size();
+    const auto received = client.receive_batch(batch);
+    REQUIRE(received);
+    CHECK(received->empty());
+  }
+  CHECK(stamps == 1);
+  CHECK(poll(&p, 1, 0) == 0);
 }
 
 TEST_CASE("without the options there is neither time nor local address") {
