@@ -11,6 +11,9 @@ namespace wiretime::control {
 namespace {
 
 constexpr double kPpm = 1e6;
+// What chronyd reports of a source that has too few samples for a line through them.
+constexpr double kUnknownSkewPpm = 2000;
+constexpr double kUnknownDeviation = 4;  // s
 
 status::SourceState shown_as(clock::SelectState state) {
   using S = clock::SelectState;
@@ -23,11 +26,9 @@ status::SourceState shown_as(clock::SelectState state) {
       return status::SourceState::falseticker;
     case S::jittery:
       return status::SourceState::jittery;
-    case S::untrusted:
     case S::not_preferred:
     case S::not_combined:
     case S::waits_for_sources:
-    case S::waits_for_samples:
     case S::waits_for_update:
       return status::SourceState::not_combined;
     default:
@@ -40,6 +41,8 @@ std::uint16_t option_bits(const clock::SelectOptions& o) {
       (o.no_select ? status::kOptionNoSelect : 0) | (o.prefer ? status::kOptionPrefer : 0) |
       (o.trust ? status::kOptionTrust : 0) | (o.require ? status::kOptionRequire : 0));
 }
+
+constexpr char kNoStamp = '\0';  // chronyc says Invalid
 
 char letter(ntp::StampSource source) {
   switch (source) {
@@ -129,6 +132,8 @@ std::optional<status::SourceStats> SourceManager::source_stats(std::uint32_t ind
   r.reference_id = s.refid;
   r.address = address_of(s);
   r.samples = static_cast<std::uint32_t>(s.statistics.samples());
+  r.skew_ppm = kUnknownSkewPpm;
+  r.standard_deviation = kUnknownDeviation;
   if (s.statistics.samples() == 0) return r;
   const WallTime now = cooked_now();
   if (const auto& line = s.statistics.line()) {
@@ -136,12 +141,9 @@ std::optional<status::SourceStats> SourceManager::source_stats(std::uint32_t ind
     r.runs = line->runs;
     r.residual_frequency_ppm = -line->frequency * kPpm;
     r.skew_ppm = line->skew * kPpm;
-  } else {
-    r.residual_frequency_ppm = -s.statistics.estimate().frequency * kPpm;
-    r.skew_ppm = s.statistics.estimate().skew * kPpm;
+    r.standard_deviation = s.statistics.std_dev();
   }
   r.span = whole_seconds(s.statistics.span());
-  r.standard_deviation = s.statistics.std_dev();
   r.estimated_offset = -s.statistics.offset_at(now);
   r.estimated_offset_error = s.statistics.offset_sd_at(now);
   return r;
@@ -158,8 +160,11 @@ std::optional<status::SelectData> SourceManager::select_data(std::uint32_t index
   r.leap = static_cast<std::uint8_t>(s.status.leap);
   r.configured_options = option_bits(select_options(s.select));
   r.effective_options = option_bits(s.effective);
-  if (s.statistics.samples() > 0) r.last_sample_age = age(s.statistics.window().back().time, cooked_now());
   r.score = s.verdict.score;
+  // Like chronyd, nothing of a source that took no part in the selection.
+  r.last_sample_age = std::chrono::seconds{0};
+  if (s.statistics.samples() == 0 || s.verdict.state == clock::SelectState::no_select) return r;
+  r.last_sample_age = age(s.statistics.window().back().time, cooked_now());
   r.low_limit = -s.verdict.high;
   r.high_limit = -s.verdict.low;
   return r;
@@ -178,7 +183,9 @@ std::optional<status::NtpData> SourceManager::ntp_data(const status::SourceAddre
   r.remote = address_of(*s);
   r.local = from.local;
   r.remote_port = s->ntp->address.port;
-  r.leap = from.last.leap;
+  r.transmitted = from.transmitted;
+  r.received = from.received;
+  r.leap = from.received_valid > 0 ? from.last.leap : std::uint8_t{0};
   r.version = from.last.version;
   r.mode = static_cast<std::uint8_t>(from.last.mode);
   r.stratum = from.last.stratum;
@@ -195,10 +202,8 @@ std::optional<status::NtpData> SourceManager::ntp_data(const status::SourceAddre
   r.tests = from.tests;
   r.interleaved = from.interleaved;
   r.authenticated = from.authenticated;
-  r.transmit_timestamping = letter(from.transmit_stamp);
-  r.receive_timestamping = letter(from.receive_stamp);
-  r.transmitted = from.transmitted;
-  r.received = from.received;
+  r.transmit_timestamping = from.received_valid > 0 ? letter(from.transmit_stamp) : kNoStamp;
+  r.receive_timestamping = from.received_valid > 0 ? letter(from.receive_stamp) : kNoStamp;
   r.received_valid = from.received_valid;
   r.received_good = from.received_good;
   r.kernel_transmit_timestamps = from.transmit_stamps[1];

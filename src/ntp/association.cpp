@@ -179,7 +179,7 @@ int Association::current_poll() const noexcept {
 }
 
 double Association::delay_after_sending() const noexcept {
-  if (bursting()) return std::min(kBurstInterval, poll_seconds(current_poll()));
+  if (bursting()) return std::min(kBurstInterval, kBurstPollRatio * poll_seconds(current_poll()));
   if (presend_left_ > 0) return kPresendInterval;
   return poll_seconds(current_poll());
 }

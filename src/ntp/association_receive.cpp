@@ -15,7 +15,7 @@ constexpr unsigned kTest1 = 9, kTest2 = 8, kTest3 = 7, kTest5 = 6, kTest6 = 5, k
 constexpr unsigned kTestA = 3, kTestB = 2, kTestC = 1, kTestD = 0;
 
 constexpr double kRefusedPoll = 0.02;  // polls longer for each answer that gives no sample
-constexpr double kLoopPoll = 0.1;      // the same for a source that follows us
+constexpr double kUselessPoll = 0.1;   // the same for a source that has no time, or only ours
 constexpr double kRateBackOff = 4.0;   // extra wait after a RATE kiss, in shortest intervals
 // The exchange before is measured alone when it was this much shorter than the time since.
 constexpr double kPreviousRatio = 0.1;
@@ -119,12 +119,15 @@ Actions Association::receive(const Moment& now, const Reception& reception) {
   report_.interleaved = judged.interleaved;
   report_.authenticated = reception.authentication == AuthResult::passed;
   remote_poll_ = judged.reply.mode == Mode::symmetric_active ? int{judged.reply.poll} : kHighestPoll;
+  report_.transmit_stamp = sent_.stamp.source;
+  report_.receive_stamp = reception.stamp.source;
   note_reach(judged.synced, actions);
   update_status(judged, actions);
   if (judged.synced) take_sample(now, reception, judged, actions);
   if (judged.refusal) {
     refuse(*judged.refusal);
-    if (!sent_.presend) schedule_.adjust(judged.refusal == Refusal::loop ? kLoopPoll : kRefusedPoll);
+    const bool useless = (judged.tests & 1U << kTestD) == 0;
+    if (!sent_.presend) schedule_.adjust(useless ? kUselessPoll : kRefusedPoll);
   }
   report_.tests = judged.tests;
   remember(reception, judged);

@@ -17,7 +17,8 @@
 namespace wiretime::ntp {
 
 inline constexpr double kInitialDelay = 0.2;     // s from start to the first request
-inline constexpr double kBurstInterval = 2.0;    // s between requests of a burst
+inline constexpr double kBurstInterval = 2.0;    // s between requests of a burst, at most;
+inline constexpr double kBurstPollRatio = 0.25;  // with short polls this part of one
 inline constexpr double kPresendInterval = 2.0;  // s between the warm-up packet and the request
 inline constexpr double kMaxLanDelay = 0.01;     // s; sub-second polls only to servers nearer than this
 inline constexpr int kMinDistantPoll = 0;        // for all others

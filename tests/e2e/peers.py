@@ -105,5 +105,24 @@ def chronyc(host, *command, timeout=15):
     return host.run([program("usr/bin/chronyc"), "-n", *command], timeout, environment())
 
 
+def chronyd(host, name, *directives, fast_by=0.0):
+    """A stock chronyd that touches no clock and by default serves nobody. Several fit in one host: its files are /run/NAME.pid
+    and, for ask(), /run/NAME/sock. `fast_by`: seconds its clock is ahead of the machine's (tests/support/clock_shift.c)."""
+    env = environment()
+    if fast_by:
+        env |= {"LD_PRELOAD": os.environ["WIRETIME_CLOCK_SHIFT"], "CLOCK_SHIFT": str(fast_by)}
+    return host.spawn([program("usr/sbin/chronyd"), "-d", "-x", "user root", f"pidfile /run/{name}.pid", "cmdport 0",
+                       f"bindcmdaddress /run/{name}/sock", *directives], env, name)
+
+
+def ask(host, *command, of=None):
+    """What chronyc -c says of the daemon under test, or of the chronyd named `of`: a list of rows of fields."""
+    where = ["-h", f"/run/{of}/sock"] if of else []
+    output = chronyc(host, *where, "-c", *command)
+    if output.code != 0:
+        raise AssertionError(str(output))
+    return [line.split(",") for line in output.text.splitlines()]
+
+
 CLIENTS = {"chronyd -Q": chronyd_query, "ntpdate -q": ntpdate, "ntpdig": ntpdig, "busybox ntpd": busybox_ntpd,
            "systemd-timesyncd": timesyncd}

@@ -332,6 +332,41 @@ TEST_CASE("one liar among three is found out and the others are followed") {
   CHECK(w->manager->activity().online == 3);
 }
 
+TEST_CASE("of a source that never answered chronyc hears what chronyd says of one") {
+  auto w = virtual_world({ntp_server("192.0.2.1")});
+  w->manager->start();
+  w->run(30s);
+  const auto stats = *w->manager->source_stats(0);
+  CHECK(stats.samples == 0);
+  CHECK(stats.skew_ppm == 2000);
+  CHECK(stats.standard_deviation == 4);
+  const auto data = *w->manager->ntp_data(at("192.0.2.1"));
+  CHECK(data.transmitted > 0);
+  CHECK(data.leap == 0);
+  CHECK(data.transmit_timestamping == 0);
+  CHECK(data.receive_timestamping == 0);
+  CHECK(w->manager->select_data(0)->last_sample_age == status::Age{0s});
+}
+
+TEST_CASE("an untrusted source is not selectable, and a source not for selection shows no interval") {
+  auto trusted = ntp_server("192.0.2.1");
+  trusted.select.trust = true;
+  auto watched = ntp_server("192.0.2.3");
+  watched.select.noselect = true;
+  auto w = virtual_world({trusted, ntp_server("192.0.2.2"), watched});
+  // Overlaps the trusted one's interval (the path's 100 us either way) but is not inside.
+  w->servers[ip("192.0.2.1")] = {};
+  w->servers[ip("192.0.2.2")] = {1e-4};
+  w->servers[ip("192.0.2.3")] = {1e-3};
+  w->manager->start();
+  w->run(60s);
+  CHECK(w->manager->select_data(1)->state_letter == 'T');
+  CHECK(w->manager->source(1)->state == status::SourceState::not_selectable);
+  CHECK(w->manager->select_data(2)->state_letter == 'N');
+  CHECK(w->manager->select_data(2)->low_limit == 0);
+  CHECK(w->manager->select_data(2)->high_limit == 0);
+}
+
 TEST_CASE("two that disagree are no majority, and the clock is left alone") {
   const auto w = real_world({ntp_server("192.0.2.1"), ntp_server("192.0.2.2")});
   w->servers[ip("192.0.2.1")] = {};

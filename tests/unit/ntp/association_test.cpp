@@ -112,6 +112,28 @@ TEST_CASE("iburst ends after four good samples two seconds apart") {
   CHECK(intervals(sim).back() >= 64);
 }
 
+TEST_CASE("with a short poll a burst is as much denser") {
+  auto options = server_options(2, 3);
+  options.iburst = true;
+  Simulation sim{options};
+  sim.start();
+  sim.run_for(6);
+  const auto gaps = intervals(sim);
+  REQUIRE(gaps.size() >= 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(about(gaps[i], 1));
+}
+
+TEST_CASE("a server without the time is asked less often with every answer") {
+  Simulation sim{server_options(4, 10)};
+  sim.server.leap = 3;
+  sim.start();
+  sim.run_for(16 * 9 + 1);
+  CHECK(sim.server.replies == 9);
+  CHECK(sim.association.schedule().poll() == 4);
+  sim.run_for(16 * 2 + 1);
+  CHECK(sim.association.schedule().poll() == 5);
+}
+
 TEST_CASE("iburst ends after eight requests when nobody answers") {
   auto options = server_options(6, 6);
   options.iburst = true;
