@@ -117,7 +117,7 @@ struct TrustedCerts {
 };
 
 // The files that a `log` line turns on.
-struct LogFiles {
+struct LogChoice {
   bool measurements = false;
   bool raw_measurements = false;
   bool statistics = false;
@@ -127,7 +127,7 @@ struct LogFiles {
   bool temperature = false;
   bool selection = false;
 
-  friend bool operator==(const LogFiles&, const LogFiles&) = default;
+  friend bool operator==(const LogChoice&, const LogChoice&) = default;
 };
 
 enum class AuthSelectMode : std::uint8_t { require, prefer, mix, ignore };
@@ -231,7 +231,7 @@ struct Settings {
   std::optional<std::vector<std::string>> open_commands;  // lower case; not given: the built-in set
 
   // logging and process
-  LogFiles log_files;
+  LogChoice logs;
   std::string log_directory;
   unsigned log_banner = 32;  // lines between banners; 0: none
   Seconds log_change{1.0};

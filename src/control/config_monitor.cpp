@@ -45,18 +45,20 @@ void read_open_commands(Arguments& args, Settings& settings) {
 }
 
 void read_log(Arguments& args, Settings& settings) {
-  using Member = bool LogFiles::*;
+  using Member = bool LogChoice::*;
   do {
-    const Member file = args.one_of<Member>({{"measurements", &LogFiles::measurements},
-                                             {"rawmeasurements", &LogFiles::raw_measurements},
-                                             {"statistics", &LogFiles::statistics},
-                                             {"tracking", &LogFiles::tracking},
-                                             {"rtc", &LogFiles::rtc},
-                                             {"refclocks", &LogFiles::refclocks},
-                                             {"tempcomp", &LogFiles::temperature},
-                                             {"selection", &LogFiles::selection}});
+    const Member file = args.one_of<Member>({{"measurements", &LogChoice::measurements},
+                                             {"rawmeasurements", &LogChoice::raw_measurements},
+                                             {"statistics", &LogChoice::statistics},
+                                             {"tracking", &LogChoice::tracking},
+                                             {"rtc", &LogChoice::rtc},
+                                             {"refclocks", &LogChoice::refclocks},
+                                             {"tempcomp", &LogChoice::temperature},
+                                             {"selection", &LogChoice::selection}});
     if (args.error()) return;
-    settings.log_files.*file = true;
+    settings.logs.*file = true;
+    if (file == &LogChoice::rtc)
+      args.warn("log rtc: not supported, ignored: this daemon does not follow the RTC");
   } while (!args.at_end());
 }
 

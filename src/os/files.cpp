@@ -8,7 +8,6 @@
 
 #include <cerrno>
 
-#include "os/file_descriptor.hpp"
 #include "os/system_error.hpp"
 
 namespace wiretime::os {
@@ -68,6 +67,19 @@ Result<void> replace_file(const std::string& path, const std::string& text) {
   if (rename(fresh.c_str(), path.c_str()) != 0)
     return fail(fmt::format("cannot replace {}: {}", path, errno_text()));
   return {};
+}
+
+Result<FileDescriptor> open_for_append(const std::string& path) {
+  FileDescriptor fd{open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK, 0640)};
+  if (!fd.valid()) return fail(fmt::format("Could not open {} : {}", path, errno_text()));
+  set_close_on_exec(fd.get());
+  return fd;
+}
+
+Result<std::size_t> write_some(const FileDescriptor& file, std::string_view text, const std::string& path) {
+  const ssize_t n = write(file.get(), text.data(), text.size());
+  if (n <= 0) return fail(fmt::format("Could not write {} : {}", path, n < 0 ? errno_text() : "no space"));
+  return static_cast<std::size_t>(n);
 }
 
 }  // namespace wiretime::os

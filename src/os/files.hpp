@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runtime directories. Start-up, control thread.
+// Runtime directories and small files. Control thread.
 #pragma once
 
 #include <sys/types.h>
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
+#include "os/file_descriptor.hpp"
 
 namespace wiretime::os {
 
@@ -28,5 +30,11 @@ struct Owner {
 [[nodiscard]] Result<std::string> read_file(const std::string& path);
 // Readers see the old text or the new one, never half: written beside it and renamed over it.
 [[nodiscard]] Result<void> replace_file(const std::string& path, const std::string& text);
+
+// A log file, made with 0640 when missing. A pipe without a reader is an error, not a wait.
+[[nodiscard]] Result<FileDescriptor> open_for_append(const std::string& path);
+// How many bytes went, at least one. `path` is for the message.
+[[nodiscard]] Result<std::size_t> write_some(const FileDescriptor& file, std::string_view text,
+                                             const std::string& path);
 
 }  // namespace wiretime::os

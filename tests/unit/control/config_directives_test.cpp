@@ -300,7 +300,7 @@ const Row kRows[] = {
      "opencommands shutdown",
      "opencommands: expected activity, authdata, clients, manual, ntpdata, rtcdata, selectdata, serverstats, "
      "smoothing, sourcename, sources, sourcestats or tracking, found \"shutdown\""},
-    {"log measurements tracking", [](S& s) { s.log_files.measurements = s.log_files.tracking = true; },
+    {"log measurements tracking", [](S& s) { s.logs.measurements = s.logs.tracking = true; },
      "log everything",
      "log: expected measurements, rawmeasurements, statistics, tracking, rtc, refclocks, tempcomp or "
      "selection, "
