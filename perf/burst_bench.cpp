@@ -7,6 +7,8 @@
 
 #include <random>
 
+#include "ntp/keys.hpp"
+#include "ntp/mac.hpp"
 #include "server/fixture.hpp"
 
 using namespace wiretime;
@@ -57,6 +59,7 @@ void run(benchmark::State& state, const Spec& spec, std::size_t clients,
   rules.set_everywhere(allow, false);
   rules.set(*IpPrefix::of(net::test::ip("172.16.0.0"), 12), false, false);
   fixture.tables.access = ntp::AccessList{rules};
+  fixture.tables.keys = ntp::KeyTable{test::key_of_every_type()};
   fixture.state.clients = std::make_unique<ntp::ClientTable>(2 * clients, std::array<std::uint64_t, 2>{3, 4});
   Traffic traffic{spec, clients, message};
   std::array<server::Frame, server::kBurstSize> burst;
@@ -83,10 +86,21 @@ Spec tagged() {
   return s;
 }
 
+std::vector<std::byte> authenticated(ntp::KeyType type) {
+  const ntp::KeyTable keys{test::key_of_every_type()};
+  auto message = test::ntp_request();
+  message.resize(48 + ntp::kMaxMacLengthV4);
+  message.resize(ntp::write_mac(*keys.find(static_cast<std::uint32_t>(type)), message, 48));
+  return message;
+}
+
 BENCHMARK_CAPTURE(run, plain_64, Spec{}, 64, test::ntp_request(), Verdict::answered);
 BENCHMARK_CAPTURE(run, plain_2k, Spec{}, 2048, test::ntp_request(), Verdict::answered);
 BENCHMARK_CAPTURE(run, ipv6_2k, net::test::ipv6_spec(), 2048, test::ntp_request(), Verdict::answered);
 BENCHMARK_CAPTURE(run, vlan_2k, tagged(), 2048, test::ntp_request(), Verdict::answered);
+BENCHMARK_CAPTURE(run, md5_2k, Spec{}, 2048, authenticated(ntp::KeyType::md5), Verdict::answered);
+BENCHMARK_CAPTURE(run, sha1_2k, Spec{}, 2048, authenticated(ntp::KeyType::sha1), Verdict::answered);
+BENCHMARK_CAPTURE(run, aes128_2k, Spec{}, 2048, authenticated(ntp::KeyType::aes128), Verdict::answered);
 BENCHMARK_CAPTURE(run, denied, Spec{}, 2048, test::ntp_request(), Verdict::denied, false);
 BENCHMARK_CAPTURE(run, malformed, Spec{}, 2048, test::ntp_request(4, 4), Verdict::ntp_mode_response);
 

@@ -60,7 +60,8 @@ enum class Disposition : std::uint8_t {
   X(ntp_mode_control, drop, "NTP mode 6 (ntpq control message): never answered")                          \
   X(ntp_mode_private, drop, "NTP mode 7 (ntpdc private message): never answered")                         \
   X(ntp_extension_invalid, drop, "extension fields or MAC cannot be parsed")                              \
-  X(ntp_authentication_unsupported, drop, "MAC or NTS extension that this server cannot verify")          \
+  X(ntp_authentication_unsupported, drop, "NTS extension fields, which this server cannot verify")        \
+  X(ntp_mac_invalid, drop, "MAC of a key that is not in the key file, or not made with that key")         \
   /* policy */                                                                                            \
   X(denied, drop, "client refused by allow/deny")                                                         \
   /* ours to regret */                                                                                    \

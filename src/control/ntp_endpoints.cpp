@@ -96,17 +96,17 @@ Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
 
   const server::Message message{datagram.peer.address, datagram.peer.port, datagram.payload,
                                 served_time(datagram.received ? *datagram.received : os::wall_now())};
-  const Verdict verdict = server::handle(message, snapshot, tables_.control_view(), state_);
-  if (!is_ntp_answer(verdict)) return verdict;
+  const server::Answer answer = server::handle(message, snapshot, tables_.control_view(), state_);
+  if (!is_ntp_answer(answer.verdict)) return answer.verdict;
 
-  const auto reply = datagram.payload.first(ntp::kHeaderLength);
-  server::finish_reply(reply.data(), served_time(os::wall_now()), snapshot, state_);
+  const auto reply = datagram.payload.first(answer.length);
+  server::finish_reply(reply, answer.key, served_time(os::wall_now()), snapshot, state_);
   if (socket.send(reply, datagram.peer, datagram.local, datagram.interface_index) !=
       os::UdpSocket::SendResult::sent)
     return Verdict::transmit_failed;
   state_.stamps.add(datagram.received ? server::Stamp::receive_kernel : server::Stamp::receive_daemon);
   state_.stamps.add(server::Stamp::transmit_daemon);
-  return verdict;
+  return answer.verdict;
 }
 
 bool NtpEndpoints::send(const os::Endpoint& to, std::span<const std::byte> message) {

@@ -11,8 +11,9 @@ namespace {
 
 // Requests that reached the NTP server and were let in, as chronyd counts them: refused ones are not among
 // them.
-constexpr std::array kNtpHits{Verdict::answered, Verdict::answered_symmetric, Verdict::answered_version1,
-                              Verdict::ntp_authentication_unsupported, Verdict::transmit_failed};
+constexpr std::array kNtpHits{Verdict::answered,          Verdict::answered_symmetric,
+                              Verdict::answered_version1, Verdict::ntp_authentication_unsupported,
+                              Verdict::ntp_mac_invalid,   Verdict::transmit_failed};
 
 std::uint64_t stamp(const Counters<server::Stamp>::Values& sums, server::Stamp which) {
   return sums[static_cast<std::size_t>(which)];
@@ -52,6 +53,7 @@ status::ServerStats StatusReport::server_stats() const {
   for (const server::WorkerState* state : state_.states()) {
     state->verdicts.add_to(verdicts);
     state->stamps.add_to(stamps);
+    stats.ntp_authenticated += state->features.get(server::Feature::authenticated);
     if (state->clients) stats.log_drops += state->clients->evicted();
   }
   for (const Verdict v : kNtpHits) stats.ntp_hits += verdicts[static_cast<std::size_t>(v)];

@@ -2,16 +2,14 @@
 #include "ntp/extension.hpp"
 
 #include "base/bytes.hpp"
+#include "ntp/mac.hpp"
 #include "ntp/packet.hpp"
 
 namespace wiretime::ntp {
 
 namespace {
 
-constexpr std::size_t kMinMacLength = 4 + 16;
-constexpr std::size_t kMaxMacLengthV4 = 4 + 20;  // longer ones in version 4 would read as an extension field
-constexpr std::size_t kMaxMacLength = 4 + 64;    // SHA-512
-constexpr std::size_t kMinFieldLength = 16;      // RFC 7822 section 7.5
+constexpr std::size_t kMinFieldLength = 16;  // RFC 7822 section 7.5
 
 bool is_nts(std::uint16_t type) noexcept {
   return type == extension_type::kNtsUniqueIdentifier || type == extension_type::kNtsCookie ||
@@ -24,24 +22,28 @@ bool is_mac_length(std::size_t length) noexcept {
 
 }  // namespace
 
-Trailer classify_trailer(std::span<const std::byte> message) noexcept {
+FoundTrailer classify_trailer(std::span<const std::byte> message) noexcept {
   std::span<const std::byte> rest = message.subspan(kHeaderLength);
-  if (rest.empty()) return Trailer::none;
+  const auto mac = [&] { return FoundTrailer{Trailer::mac, message.size() - rest.size()}; };
+  const auto mac_or_invalid = [&] {
+    return is_mac_length(rest.size()) ? mac() : FoundTrailer{Trailer::invalid};
+  };
+  if (rest.empty()) return {};
   if (version(message.data()) < 4) {  // extension fields came with version 4
-    if (rest.size() == 4) return Trailer::crypto_nak;
-    return is_mac_length(rest.size()) ? Trailer::mac : Trailer::invalid;
+    if (rest.size() == 4) return {Trailer::crypto_nak};
+    return mac_or_invalid();
   }
   bool nts = false;
   while (!rest.empty()) {
-    if (rest.size() == 4) return Trailer::crypto_nak;
-    if (rest.size() >= kMinMacLength && rest.size() <= kMaxMacLengthV4) return Trailer::mac;
+    if (rest.size() == 4) return {Trailer::crypto_nak};
+    if (rest.size() >= kMinMacLength && rest.size() <= kMaxMacLengthV4) return mac();
     const std::size_t length = load_be16(rest.data() + 2);
     const bool is_field = length >= kMinFieldLength && length % 4 == 0 && length <= rest.size();
-    if (!is_field) return is_mac_length(rest.size()) ? Trailer::mac : Trailer::invalid;
+    if (!is_field) return mac_or_invalid();
     nts = nts || is_nts(load_be16(rest.data()));
     rest = rest.subspan(length);
   }
-  return nts ? Trailer::nts : Trailer::extension_fields;
+  return {nts ? Trailer::nts : Trailer::extension_fields};
 }
 
 }  // namespace wiretime::ntp

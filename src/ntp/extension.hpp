@@ -25,7 +25,12 @@ inline constexpr std::uint16_t kNtsCookiePlaceholder = 0x0304;
 inline constexpr std::uint16_t kNtsAuthenticator = 0x0404;
 }  // namespace extension_type
 
+struct FoundTrailer {
+  Trailer kind = Trailer::none;
+  std::size_t mac_start = 0;  // offset in the message, of a mac
+};
+
 // `message` is a whole NTP message of at least 48 bytes, a multiple of 4 long.
-[[nodiscard]] Trailer classify_trailer(std::span<const std::byte> message) noexcept;
+[[nodiscard]] FoundTrailer classify_trailer(std::span<const std::byte> message) noexcept;
 
 }  // namespace wiretime::ntp

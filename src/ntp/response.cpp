@@ -54,30 +54,33 @@ NtpTimestamp blur(NtpTimestamp t, std::int8_t precision, std::uint64_t random, s
 
 }  // namespace
 
-Verdict judge_request(std::span<const std::byte> message, std::uint16_t source_port) noexcept {
+Request judge_request(std::span<const std::byte> message, std::uint16_t source_port) noexcept {
   if (message.size() < kHeaderLength) {
     // ntpq and ntpdc ask with as little as 8 and 12 bytes: name them for what they are.
-    if (!message.empty() && mode(message.data()) == Mode::control) return Verdict::ntp_mode_control;
-    if (!message.empty() && mode(message.data()) == Mode::private_use) return Verdict::ntp_mode_private;
-    return Verdict::ntp_too_short;
+    if (!message.empty() && mode(message.data()) == Mode::control) return {Verdict::ntp_mode_control};
+    if (!message.empty() && mode(message.data()) == Mode::private_use) return {Verdict::ntp_mode_private};
+    return {Verdict::ntp_too_short};
   }
   const Verdict kind = judge_mode(message.data(), source_port);
-  if (disposition(kind) != Disposition::reply) return kind;
-  if (message.size() > kMaxRequestLength) return Verdict::ntp_too_long;
-  if (message.size() % 4 != 0) return Verdict::ntp_length_unaligned;
-  if (message.size() == kHeaderLength) return kind;
-  switch (classify_trailer(message)) {
+  if (disposition(kind) != Disposition::reply) return {kind};
+  if (message.size() > kMaxRequestLength) return {Verdict::ntp_too_long};
+  if (message.size() % 4 != 0) return {Verdict::ntp_length_unaligned};
+  if (message.size() == kHeaderLength) return {kind};
+  const FoundTrailer trailer = classify_trailer(message);
+  switch (trailer.kind) {
     case Trailer::none:
     case Trailer::extension_fields:
-      return kind;
+      return {kind};
     case Trailer::invalid:
-      return Verdict::ntp_extension_invalid;
+      return {Verdict::ntp_extension_invalid};
     case Trailer::mac:
+      return {kind, static_cast<std::uint16_t>(trailer.mac_start)};
     case Trailer::crypto_nak:
+      return {Verdict::ntp_mac_invalid};
     case Trailer::nts:
       break;
   }
-  return Verdict::ntp_authentication_unsupported;
+  return {Verdict::ntp_authentication_unsupported};
 }
 
 void write_response(std::byte* m, Verdict kind, const clock::TimeSnapshot& snapshot, NtpTimestamp receive,

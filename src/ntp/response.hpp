@@ -16,12 +16,16 @@ namespace wiretime::ntp {
 // The longest message taken for a request: 48 bytes, 1024 of extension fields, a MAC of 4 + 64.
 inline constexpr std::size_t kMaxRequestLength = 48 + 1024 + 68;
 
-// Says whether this server answers such a message: one of the answered* verdicts, or why not.
-[[nodiscard]] Verdict judge_request(std::span<const std::byte> message, std::uint16_t source_port) noexcept;
+struct Request {
+  Verdict verdict{};            // an answered* one, or why this server does not answer such a message
+  std::uint16_t mac_start = 0;  // above 0: only if the MAC that begins there, to the end, is right
+};
+
+[[nodiscard]] Request judge_request(std::span<const std::byte> message, std::uint16_t source_port) noexcept;
 
 // Overwrites the first 48 bytes with the reply for `kind` (an answered* verdict), all but the transmit stamp.
-// `random` supplies the bits below our precision. The reply is exactly 48 bytes: never longer than its
-// request.
+// `random` supplies the bits below our precision. The reply is exactly 48 bytes, before
+// its MAC if it has one: never longer than its request.
 void write_response(std::byte* message, Verdict kind, const clock::TimeSnapshot& snapshot,
                     NtpTimestamp receive, std::uint64_t random) noexcept;
 

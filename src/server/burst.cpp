@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "server/burst.hpp"
 
-#include "ntp/packet.hpp"
 #include "server/handler.hpp"
 
 namespace wiretime::server {
@@ -18,10 +17,12 @@ Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tabl
                         frame.receive};
   if (ours.contains(message.source)) return Verdict::source_own_address;
   if (ours.is_broadcast(message.source)) return Verdict::source_multicast;
-  const Verdict v = handle(message, snapshot, tables, state);
-  if (disposition(v) == Disposition::reply)
-    frame.length = net::reverse(bytes, frame.parsed, ntp::kHeaderLength, tables.dscp);
-  return v;
+  const Answer answer = handle(message, snapshot, tables, state);
+  if (disposition(answer.verdict) == Disposition::reply) {
+    frame.key = answer.key;
+    frame.length = net::reverse(bytes, frame.parsed, answer.length, tables.dscp);
+  }
+  return answer.verdict;
 }
 
 }  // namespace
@@ -35,8 +36,9 @@ void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSna
             WorkerState& state) noexcept {
   for (Frame& frame : frames) {
     if (!is_ntp_answer(frame.verdict)) continue;
-    finish_reply(frame.data + frame.parsed.payload_offset, transmit, snapshot, state);
-    net::finish_udp_checksum({frame.data, frame.length}, frame.parsed);
+    const std::span<std::byte> bytes{frame.data, frame.length};
+    finish_reply(bytes.subspan(frame.parsed.payload_offset), frame.key, transmit, snapshot, state);
+    net::finish_udp_checksum(bytes, frame.parsed);
   }
 }
 

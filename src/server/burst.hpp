@@ -21,7 +21,8 @@ struct Frame {
   std::uint32_t length = 0;   // in and out: bytes; a reply never grows
   NtpTimestamp receive{};     // in: when it arrived
   Verdict verdict{};          // out; the transport counts it once it knows how the frame ended
-  net::ParsedFrame parsed{};  // scratch between answer and finish
+  net::ParsedFrame parsed{};  // scratch between answer and finish, as is `key`
+  const ntp::Key* key = nullptr;
 };
 
 // Judges every frame and writes the replies but for transmit stamps and UDP checksums. `ours`: the addresses

@@ -17,17 +17,24 @@ namespace wiretime::server {
 struct Message {
   IpAddress source;
   std::uint16_t source_port = 0;
-  std::span<std::byte> payload;  // the UDP payload; a reply is written over its first 48 bytes
+  std::span<std::byte> payload;  // the UDP payload; a reply is written over its beginning
   NtpTimestamp receive;
+};
+
+struct Answer {
+  Verdict verdict{};
+  std::uint16_t length = 0;       // of the reply; never above the request's
+  const ntp::Key* key = nullptr;  // the reply is to be authenticated with it, as its request was
 };
 
 // An answered* verdict: payload's first 48 bytes are the reply but for the transmit stamp (finish_reply); any
 // other: payload is untouched. Does not count the verdict: a transport may yet fail to send.
-[[nodiscard]] Verdict handle(const Message& message, const clock::TimeSnapshot& snapshot,
-                             const Tables& tables, WorkerState& state) noexcept;
+[[nodiscard]] Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const Tables& tables,
+                            WorkerState& state) noexcept;
 
-// Writes the transmit stamp, the last thing before the reply leaves.
-void finish_reply(std::byte* reply, NtpTimestamp transmit, const clock::TimeSnapshot& snapshot,
-                  WorkerState& state) noexcept;
+// Writes the transmit stamp, and behind the 48 bytes the MAC of a request that had one: the last thing before
+// the reply leaves. `reply`: as long as Answer says.
+void finish_reply(std::span<std::byte> reply, const ntp::Key* key, NtpTimestamp transmit,
+                  const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept;
 
 }  // namespace wiretime::server

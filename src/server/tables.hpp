@@ -13,6 +13,7 @@
 #include "base/seqlock.hpp"
 #include "clock/snapshot.hpp"
 #include "ntp/access_list.hpp"
+#include "ntp/key.hpp"
 
 namespace wiretime::server {
 
@@ -45,6 +46,7 @@ class LocalAddresses {
 
 struct Tables {
   ntp::AccessList access;
+  ntp::KeyTable keys;
   LocalAddresses host_addresses;  // the kernel's, without loopback: ours on ports that the kernel owns too
   std::uint16_t ntp_port = 123;
   std::uint8_t dscp = 0;  // of replies, 0..63

@@ -25,6 +25,12 @@ enum class Stamp : std::uint8_t {
   kCount,
 };
 
+// What an answered request had beyond the plain one: rows of chronyc serverstats.
+enum class Feature : std::uint8_t {
+  authenticated,  // by a MAC
+  kCount,
+};
+
 // xoroshiro128++ (Blackman and Vigna, public domain): stamps' low bits need speed and no pattern, not
 // secrecy.
 class Random {
@@ -57,6 +63,7 @@ struct WorkerState {
   const unsigned worker;   // 0, 1, ... over all data-plane workers; the kernel sockets' state uses 0
   Counters<Verdict> verdicts;
   Counters<Stamp> stamps;
+  Counters<Feature> features;
   Random random;
   std::unique_ptr<ntp::ClientTable> clients;
 };

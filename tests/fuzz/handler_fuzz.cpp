@@ -6,8 +6,10 @@
 #include <memory>
 
 #include "net/neighbor.hpp"
+#include "ntp/mac.hpp"
 #include "ntp/packet.hpp"
 #include "server/burst.hpp"
+#include "tests/unit/ntp/keys.hpp"
 
 using namespace wiretime;
 
@@ -19,6 +21,7 @@ std::unique_ptr<server::Tables> tables() {
   rules.set_everywhere(true, false);
   rules.set(*IpPrefix::of(IpAddress::v4(0x0A00'0000U), 24), false, false);
   t->access = ntp::AccessList{rules};
+  t->keys = test::golden_keys();  // the corpus has requests made with them
   return t;
 }
 
@@ -61,6 +64,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::byte* reply = buffer.get() + frame.parsed.payload_offset;
     const auto mode = ntp::mode(reply);
     require(mode == ntp::Mode::server || mode == ntp::Mode::symmetric_passive);
+    const std::span<const std::byte> payload{reply, load_be16(reply - 4) - 8U};  // its UDP length
+    require(payload.size() <= frame.parsed.payload_length);
+    if (frame.key != nullptr)
+      require(ntp::verify_mac(kTables->keys, payload, ntp::kHeaderLength) == frame.key);
+    else
+      require(payload.size() == ntp::kHeaderLength);
     require((ntp::timestamp(reply, ntp::offset::kReceive).value & 1U) == 1);
     require((ntp::timestamp(reply, ntp::offset::kTransmit).value & 1U) == 0);
     net::ParsedFrame parsed;

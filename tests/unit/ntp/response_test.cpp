@@ -29,51 +29,53 @@ clock::TimeSnapshot snapshot() {
 
 TEST_CASE("versions 1 to 4 of modes 3 and 1 are requests") {
   for (unsigned v = 1; v <= 4; ++v) {
-    CHECK(judge_request(ntp_request(v, 3), 123) == Verdict::answered);
-    CHECK(judge_request(ntp_request(v, 1), 123) == Verdict::answered_symmetric);
+    CHECK(judge_request(ntp_request(v, 3), 123).verdict == Verdict::answered);
+    CHECK(judge_request(ntp_request(v, 1), 123).verdict == Verdict::answered_symmetric);
   }
 }
 
 TEST_CASE("version 1 without a mode is answered, but not to port 123") {
-  CHECK(judge_request(ntp_request(1, 0), 40000) == Verdict::answered_version1);
-  CHECK(judge_request(ntp_request(1, 0), 123) == Verdict::source_port_reflects);
+  CHECK(judge_request(ntp_request(1, 0), 40000).verdict == Verdict::answered_version1);
+  CHECK(judge_request(ntp_request(1, 0), 123).verdict == Verdict::source_port_reflects);
   for (unsigned v = 2; v <= 4; ++v)
-    CHECK(judge_request(ntp_request(v, 0), 40000) == Verdict::ntp_mode_reserved);
+    CHECK(judge_request(ntp_request(v, 0), 40000).verdict == Verdict::ntp_mode_reserved);
 }
 
 TEST_CASE("answers and broadcasts are not requests") {
   for (unsigned mode : {2U, 4U, 5U})
-    CHECK(judge_request(ntp_request(4, mode), 40000) == Verdict::ntp_mode_response);
+    CHECK(judge_request(ntp_request(4, mode), 40000).verdict == Verdict::ntp_mode_response);
 }
 
 TEST_CASE("control and private messages get silence at any length") {
   for (std::size_t length : {1U, 8U, 12U, 48U, 480U}) {
-    CHECK(judge_request(ntp_request(2, 6, length), 40000) == Verdict::ntp_mode_control);
-    CHECK(judge_request(ntp_request(2, 7, length), 40000) == Verdict::ntp_mode_private);
+    CHECK(judge_request(ntp_request(2, 6, length), 40000).verdict == Verdict::ntp_mode_control);
+    CHECK(judge_request(ntp_request(2, 7, length), 40000).verdict == Verdict::ntp_mode_private);
   }
 }
 
 TEST_CASE("unknown versions are refused") {
   for (unsigned v : {0U, 5U, 6U, 7U})
-    CHECK(judge_request(ntp_request(v, 3), 40000) == Verdict::ntp_version_unsupported);
+    CHECK(judge_request(ntp_request(v, 3), 40000).verdict == Verdict::ntp_version_unsupported);
 }
 
 TEST_CASE("lengths are judged") {
   for (std::size_t length = 0; length < 48; ++length)
-    CHECK(judge_request(ntp_request(4, 3, length), 40000) == Verdict::ntp_too_short);
-  CHECK(judge_request(ntp_request(4, 3, 50), 40000) == Verdict::ntp_length_unaligned);
-  CHECK(judge_request(ntp_request(4, 3, kMaxRequestLength + 4), 40000) == Verdict::ntp_too_long);
+    CHECK(judge_request(ntp_request(4, 3, length), 40000).verdict == Verdict::ntp_too_short);
+  CHECK(judge_request(ntp_request(4, 3, 50), 40000).verdict == Verdict::ntp_length_unaligned);
+  CHECK(judge_request(ntp_request(4, 3, kMaxRequestLength + 4), 40000).verdict == Verdict::ntp_too_long);
 }
 
-TEST_CASE("fields that change nothing are ignored, authentication we cannot verify is not") {
+TEST_CASE("fields that change nothing are ignored, authentication is not") {
   auto m = ntp_request();
   add_field(m, 0x2005, 28);
-  CHECK(judge_request(m, 40000) == Verdict::answered);
+  CHECK(judge_request(m, 40000).verdict == Verdict::answered);
   add_field(m, 0x0204, 100);
-  CHECK(judge_request(m, 40000) == Verdict::ntp_authentication_unsupported);
-  CHECK(judge_request(ntp_request(4, 3, 68), 40000) == Verdict::ntp_authentication_unsupported);
-  CHECK(judge_request(ntp_request(4, 3, 52), 40000) == Verdict::ntp_authentication_unsupported);
-  CHECK(judge_request(ntp_request(4, 3, 60), 40000) == Verdict::ntp_extension_invalid);
+  CHECK(judge_request(m, 40000).verdict == Verdict::ntp_authentication_unsupported);
+  CHECK(judge_request(ntp_request(4, 3, 68), 40000).verdict == Verdict::answered);
+  CHECK(judge_request(ntp_request(4, 3, 68), 40000).mac_start == 48);
+  CHECK(judge_request(ntp_request(), 40000).mac_start == 0);
+  CHECK(judge_request(ntp_request(4, 3, 52), 40000).verdict == Verdict::ntp_mac_invalid);  // a crypto-NAK
+  CHECK(judge_request(ntp_request(4, 3, 60), 40000).verdict == Verdict::ntp_extension_invalid);
 }
 
 TEST_CASE("a response carries the snapshot's reference and the client's stamp") {

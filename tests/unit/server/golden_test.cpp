@@ -3,6 +3,8 @@
 #include <map>
 
 #include "catch.hpp"
+#include "ntp/keys.hpp"
+#include "ntp/mac.hpp"
 #include "server/fixture.hpp"
 #include "tests/support/pcap_reader.hpp"
 
@@ -13,18 +15,19 @@ namespace {
 struct Golden {
   const char* client;
   Verdict expected;
+  std::size_t mac_length = 0;
 };
 
-// Both families of each; what a stock chronyd without keys or NTS answers, we answer.
+// Both families of each; what a stock chronyd without NTS answers, we answer.
 constexpr std::array kGoldens{
     Golden{"chronyd", Verdict::answered},
     Golden{"chronyd-version1", Verdict::answered},
     Golden{"chronyd-version3", Verdict::answered},
     Golden{"chronyd-xleave", Verdict::answered},
     Golden{"chronyd-peer", Verdict::answered_symmetric},
-    Golden{"chronyd-md5", Verdict::ntp_authentication_unsupported},
-    Golden{"chronyd-sha1", Verdict::ntp_authentication_unsupported},
-    Golden{"chronyd-aes128", Verdict::ntp_authentication_unsupported},
+    Golden{"chronyd-md5", Verdict::answered, 20},
+    Golden{"chronyd-sha1", Verdict::answered, 24},
+    Golden{"chronyd-aes128", Verdict::answered, 20},
     Golden{"ntpdate", Verdict::answered},
     Golden{"ntpdig", Verdict::answered},
     Golden{"ntpsec-ntpd", Verdict::answered},
@@ -57,15 +60,22 @@ TEST_CASE("stock clients' requests get what they deserve") {
         ntp::AccessRules everybody;
         everybody.set_everywhere(true, false);
         f.tables.access = ntp::AccessList{everybody};
+        f.tables.keys = test::golden_keys();
         f.ours = server::LocalAddresses{{net::destination_address(captured.bytes, *parsed)}};
         auto frame = captured.bytes;
         CHECK(f.answer(frame) == golden.expected);
         if (disposition(golden.expected) != Disposition::reply) continue;
-        CHECK(net::test::checksums_right(frame, parsed->l3_offset, 56));
+        CHECK(net::test::checksums_right(frame, parsed->l3_offset, 56 + golden.mac_length));
         const std::byte* was = captured.bytes.data() + parsed->payload_offset;
         const std::byte* reply = frame.data() + parsed->payload_offset;
         CHECK(ntp::version(reply) == ntp::version(was));
         CHECK(ntp::timestamp(reply, ntp::offset::kOrigin) == ntp::timestamp(was, ntp::offset::kTransmit));
+        if (golden.mac_length == 0) continue;
+        const std::span<const std::byte> message{reply, ntp::kHeaderLength + golden.mac_length};
+        const ntp::Key* const key = ntp::verify_mac(f.tables.keys, message, ntp::kHeaderLength);
+        REQUIRE(key != nullptr);
+        CHECK(key->id() == load_be32(was + ntp::kHeaderLength));
+        CHECK(f.state.features.get(server::Feature::authenticated) == 1);
       }
       CHECK(requests > 0);
     }

@@ -2,6 +2,8 @@
 #include "server/handler.hpp"
 
 #include "catch.hpp"
+#include "ntp/keys.hpp"
+#include "ntp/mac.hpp"
 #include "server/fixture.hpp"
 
 using namespace wiretime;
@@ -12,7 +14,8 @@ namespace {
 
 Verdict ask(Fixture& f, std::vector<std::byte>& message, const char* from, std::uint16_t port = 40000) {
   return server::handle({*IpAddress::parse(from), port, message, f.snapshot.anchor_time}, f.snapshot,
-                        f.tables, f.state);
+                        f.tables, f.state)
+      .verdict;
 }
 
 }  // namespace
@@ -30,7 +33,7 @@ TEST_CASE("an allowed client is answered and logged once a request") {
   for (std::uint32_t i = 1; i <= 3; ++i) {
     auto m = ntp_request();
     REQUIRE(ask(f, m, "192.0.2.9") == Verdict::answered);
-    server::finish_reply(m.data(), f.snapshot.anchor_time, f.snapshot, f.state);
+    server::finish_reply(m, nullptr, f.snapshot.anchor_time, f.snapshot, f.state);
     CHECK(ntp::mode(m.data()) == ntp::Mode::server);
     const auto record = f.state.clients->find(*IpAddress::parse("192.0.2.9"));
     REQUIRE(record);
@@ -54,6 +57,61 @@ TEST_CASE("what is no request is named before the access list is asked") {
   auto m = ntp_request(2, 6, 12);
   CHECK(ask(f, m, "198.51.100.1") == Verdict::ntp_mode_control);
   CHECK(f.state.clients->used() == 0);
+}
+
+TEST_CASE("a request with a right MAC is answered with a MAC of the same key, as long as its own") {
+  for (const ntp::Key& key : test::key_of_every_type()) {
+    for (unsigned version : {1U, 3U, 4U}) {
+      for (unsigned mode : {1U, 3U}) {
+        Fixture f;
+        f.tables.keys = ntp::KeyTable{test::key_of_every_type()};
+        auto m = test::ntp_request(version, mode);
+        m.resize(48 + ntp::mac_length(key, static_cast<std::uint8_t>(version)));
+        ntp::write_mac(key, m, 48);
+        const server::Answer answer =
+            server::handle({*IpAddress::parse("192.0.2.9"), 40000, m, f.snapshot.anchor_time}, f.snapshot,
+                           f.tables, f.state);
+        CHECK(is_ntp_answer(answer.verdict));
+        REQUIRE(answer.length == m.size());
+        CHECK(f.state.features.get(server::Feature::authenticated) == 0);
+        server::finish_reply(m, answer.key, f.snapshot.anchor_time, f.snapshot, f.state);
+        CHECK(ntp::verify_mac(f.tables.keys, m, 48) == f.tables.keys.find(key.id()));
+        CHECK(f.state.features.get(server::Feature::authenticated) == 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("a MAC behind extension fields is verified, and the answer has no fields") {
+  Fixture f;
+  f.tables.keys = test::golden_keys();
+  auto m = ntp_request();
+  test::add_field(m, 0x2005, 28);
+  m.resize(76 + 24);
+  ntp::write_mac(*f.tables.keys.find(2), m, 76);
+  const server::Answer answer = server::handle(
+      {*IpAddress::parse("192.0.2.9"), 40000, m, f.snapshot.anchor_time}, f.snapshot, f.tables, f.state);
+  REQUIRE(answer.verdict == Verdict::answered);
+  CHECK(answer.length == 72);
+  server::finish_reply(std::span{m}.first(72), answer.key, f.snapshot.anchor_time, f.snapshot, f.state);
+  CHECK(ntp::verify_mac(f.tables.keys, std::span{m}.first(72), 48) != nullptr);
+}
+
+TEST_CASE("a wrong MAC gets nothing, but the client log knows who sent it") {
+  Fixture f;
+  f.tables.keys = test::golden_keys();
+  auto m = ntp_request();
+  m.resize(72);
+  ntp::write_mac(*f.tables.keys.find(2), m, 48);
+  m.back() ^= std::byte{1};
+  const auto sent = m;
+  CHECK(ask(f, m, "192.0.2.9") == Verdict::ntp_mac_invalid);
+  CHECK(m == sent);
+  CHECK(f.state.clients->find(*IpAddress::parse("192.0.2.9"))->ntp.hits == 1);
+  m.back() ^= std::byte{1};
+  CHECK(ask(f, m, "192.0.2.66") == Verdict::denied);
+  f.tables.keys = {};
+  CHECK(ask(f, m, "192.0.2.9") == Verdict::ntp_mac_invalid);
 }
 
 TEST_CASE("service works without a client log") {
