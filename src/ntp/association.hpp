@@ -120,11 +120,8 @@ class Association {
     bool measurable = false;  // and it passed tests 6 and 7: its stamps may be used
   };
   // One received packet on its way through the tests.
-  struct Judged {
-    Reply reply{};
-    bool interleaved = false;
-    bool valid = false;   // tests 1 to 5
-    bool synced = false;  // and 6 and 7
+  struct Judged : PacketJudged {
+    bool valid = false;  // tests 1 to 5
     std::uint16_t tests = 0;
     std::optional<Refusal> refusal{};  // the first
     void test(unsigned bit, bool passed, Refusal why) noexcept;

@@ -16,11 +16,18 @@
 #include "base/time.hpp"
 #include "clock/sample.hpp"
 #include "clock/snapshot.hpp"
+#include "ntp/client_request.hpp"
 #include "ntp/packet.hpp"
 
 namespace wiretime::ntp {
 
 enum class StampSource : std::uint8_t { daemon, kernel, hardware };
+
+// As chronyc ntpdata and the measurements log show it.
+[[nodiscard]] constexpr char stamp_letter(StampSource source) noexcept {
+  constexpr std::string_view kLetters = "DKH";
+  return kLetters[static_cast<std::size_t>(source)];
+}
 
 // When a packet left or came in, on the local (cooked) clock.
 struct LocalStamp {
@@ -95,10 +102,23 @@ struct Unreachable {
 struct KissReceived {
   std::array<char, 4> code{};
 };
+// For the measurements log: a packet from the source, whatever came of it; AssociationReport::tests has what
+// the tests made of it. Comes after SampleTaken, so that its judgement is among them.
+struct PacketJudged {
+  Reply reply{};
+  WallTime time{};             // local: middle of the exchange; of its arrival when nothing was measured
+  double offset = 0;           // s
+  double peer_delay = 0;       // s
+  double peer_dispersion = 0;  // s
+  bool interleaved = false;
+  bool synced = false;  // passed tests 1 to 7
+  StampSource transmit_stamp = StampSource::daemon;
+  StampSource receive_stamp = StampSource::daemon;
+};
 struct WentOffline {};  // auto_offline, or a burst of an offline source is over
 
 using Action = std::variant<Send, SetTimer, CloseSocket, SampleTaken, StatusUpdate, Unreachable, KissReceived,
-                            WentOffline>;
+                            PacketJudged, WentOffline>;
 using Actions = std::vector<Action>;
 
 // --- refusals ---------------------------------------------------------------------------------------------

@@ -72,6 +72,9 @@ std::optional<Refusal> Association::malformed(const Reception& reception) const 
 Association::Judged Association::judge_header(const Reception& reception) const noexcept {
   Judged j;
   j.reply = read_reply(reception.bytes);
+  j.time = reception.stamp.time;
+  j.transmit_stamp = sent_.stamp.source;
+  j.receive_stamp = reception.stamp.source;
   const Reply& r = j.reply;
   const bool basic = sent_.wire.transmit.value != 0 && r.origin == sent_.wire.transmit;
   j.interleaved =
@@ -106,11 +109,15 @@ Actions Association::receive(const Moment& now, const Reception& reception) {
   Actions actions;
   Judged judged = judge_header(reception);
   report_.tests = judged.tests;
-  if (handle_kiss(now, judged, actions)) return finish(std::move(actions));
+  if (handle_kiss(now, judged, actions)) {
+    actions.emplace_back(PacketJudged{judged});
+    return finish(std::move(actions));
+  }
   if (!judged.valid) {
     refuse(*judged.refusal);
     if (options_.kind == SourceKind::peer) remember_unanswered(reception, judged);
-    return {};
+    actions.emplace_back(PacketJudged{judged});
+    return actions;
   }
 
   ++report_.received_valid;
@@ -130,6 +137,7 @@ Actions Association::receive(const Moment& now, const Reception& reception) {
     if (!sent_.presend) schedule_.adjust(useless ? kUselessPoll : kRefusedPoll);
   }
   report_.tests = judged.tests;
+  actions.emplace_back(PacketJudged{judged});
   remember(reception, judged);
   if (options_.kind == SourceKind::peer) {
     if (transmit_at_) send_in(now, delay_after_reply(now));
@@ -220,12 +228,13 @@ void Association::take_sample(const Moment& now, const Reception& reception, Jud
   sample.stratum = remote_stratum_;
   sample.leap = remote_leap_;
 
-  report_.offset = sample.offset;
-  report_.peer_delay = m.delay;
-  report_.peer_dispersion = m.dispersion;
+  judged.time = m.time;
+  report_.offset = judged.offset = sample.offset;
+  report_.peer_delay = judged.peer_delay = m.delay;
+  report_.peer_dispersion = judged.peer_dispersion = m.dispersion;
   report_.response_time = std::fabs(response_time);
-  report_.transmit_stamp = stamps.local_transmit.source;
-  report_.receive_stamp = stamps.local_receive.source;
+  report_.transmit_stamp = judged.transmit_stamp = stamps.local_transmit.source;
+  report_.receive_stamp = judged.receive_stamp = stamps.local_receive.source;
   if (judged.refusal) return;
   ++report_.received_good;
   actions.emplace_back(SampleTaken{sample});

@@ -57,6 +57,7 @@ class PollSchedule {
   // The poll to use: sub-second only when the source is reachable and known to be near.
   [[nodiscard]] int effective_poll(bool reachable) const noexcept;
   [[nodiscard]] int poll() const noexcept { return poll_; }
+  [[nodiscard]] double score() const noexcept { return score_; }  // [0, 1]
   [[nodiscard]] int min_poll() const noexcept { return min_; }
   [[nodiscard]] int max_poll() const noexcept { return max_; }
 
