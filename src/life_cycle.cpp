@@ -15,6 +15,7 @@
 #include "features.hpp"
 #include "os/daemonize.hpp"
 #include "os/event_loop.hpp"
+#include "os/files.hpp"
 #include "os/log.hpp"
 #include "os/pidfile.hpp"
 #include "os/privileges.hpp"
@@ -101,6 +102,7 @@ class Daemon {
     if (auto ok = controller_->open_privileged_sockets(); !ok) return ok;
     if (auto ok = start_workers(); !ok) return ok;
     if (auto ok = claim_cpu_time(); !ok) return ok;
+    make_directories();
     if (auto ok = drop_privileges(); !ok) return ok;
     if (auto ok = controller_->open_command_socket(); !ok) return ok;
     controller_->begin();
@@ -189,6 +191,13 @@ class Daemon {
     if (priority == 0) return {};
     return os::set_real_time_priority(
         static_cast<int>(std::min(priority, 99U)));  // chronyd takes 100 for the most
+  }
+
+  // Nobody is refused the time because a disk has no place for logs.
+  void make_directories() {
+    for (const std::string& path : {config_.log_directory, config_.dump_directory})
+      if (!path.empty())
+        if (auto ok = os::create_directory(path, 0750, owner()); !ok) log_.warning("{}", ok.error().message);
   }
 
   [[nodiscard]] Result<void> drop_privileges() {

@@ -88,7 +88,7 @@ std::span<const Directive> monitor_directives() {
       {"opencommands", read_open_commands},
       {"metricsport", [](Arguments& a, Settings& s) { s.metrics_port = a.port(); }},
       {"bindmetricsaddress", read_bind_metrics_address, Effect::now, Repeat::accumulate},
-      {"log", read_log, Effect::later, Repeat::accumulate},
+      {"log", read_log, Effect::now, Repeat::accumulate},
       {"logdir", [](Arguments& a, Settings& s) { s.log_directory = a.path(); }},
       {"logbanner", [](Arguments& a, Settings& s) { s.log_banner = a.count(); }},
       {"logchange", [](Arguments& a, Settings& s) { s.log_change = a.seconds(); }},

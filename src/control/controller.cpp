@@ -224,6 +224,7 @@ bool Controller::access_changed() {
 }
 
 bool Controller::cycle_logs() {
+  upstream_->cycle_logs();
   const auto reopened = environment_.log.reopen();
   if (!reopened) environment_.log.error("{}", reopened.error().message);
   return reopened.has_value();

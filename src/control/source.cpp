@@ -107,10 +107,13 @@ void Source::shift(const clock::ClockChange& change) {
   if (ntp) ntp->association.shift(change.at, change.frequency, change.offset);
 }
 
+std::string Source::address_text() const {
+  return ntp->resolved() ? ntp->address.address.to_string() : fmt::format("ID#{:010}", id);
+}
+
 std::string Source::label() const {
   if (!ntp->resolved()) return ntp->config.name;
-  const std::string text = ntp->address.address.to_string();
-  return ntp->config_is_numeric ? text : fmt::format("{} ({})", text, ntp->config.name);
+  return ntp->config_is_numeric ? address_text() : fmt::format("{} ({})", address_text(), ntp->config.name);
 }
 
 }  // namespace wiretime::control

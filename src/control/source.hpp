@@ -76,6 +76,8 @@ struct Source {
   [[nodiscard]] bool starting() const;
   void set_selected(bool selected);
   void shift(const clock::ClockChange& change);
+  // "192.0.2.1", before its name has an address chronyd's "ID#0000000007".
+  [[nodiscard]] std::string address_text() const;
   // For the log: "192.0.2.1", and with its name "192.0.2.1 (ntp.example.net)".
   [[nodiscard]] std::string label() const;
 };

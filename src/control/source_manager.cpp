@@ -103,6 +103,7 @@ void SourceManager::start() {
   refreshed_at_ = host_.monotonic();
   if (options_.use == ClockUse::follow)
     if (auto ok = steering_.begin(host_.kernel_time()); !ok) report_failure(ok.error());
+  record_tracking(before_update(host_.kernel_time()), nullptr);
   for (const auto* list : {&settings_.sources, &settings_.directory_sources})
     for (const NtpSource& config : *list) add_line(config);
 }
@@ -213,6 +214,8 @@ void SourceManager::act(Source& source, ntp::Actions actions) {
       log(os::LogLevel::info,
           fmt::format("Received KoD {} from {}", std::string_view{kiss->code.data(), kiss->code.size()},
                       source.label()));
+    } else if (const auto* packet_judged = std::get_if<ntp::PacketJudged>(&action)) {
+      record(source, *packet_judged);
     } else if (std::holds_alternative<ntp::WentOffline>(action)) {
       log(os::LogLevel::info, fmt::format("Source {} offline", source.label()));
       update_selection();
@@ -249,8 +252,10 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
     filtered = added ? source.filter->take() : std::nullopt;
     added = filtered.has_value();
   }
+  const auto line_before = source.statistics.line();
   if (added) added = source.statistics.add(*filtered);
   if (added) {
+    record_statistics(source, line_before);
     source.fresh = true;
     source.measured_offset = filtered->offset;
     source.ntp->polls.adapt(source.statistics);

@@ -19,6 +19,7 @@
 #include "control/source.hpp"
 #include "os/log.hpp"
 #include "status/command.hpp"
+#include "status/log_record.hpp"
 #include "status/report.hpp"
 
 namespace wiretime::control {
@@ -46,6 +47,8 @@ class SourceHost {
   virtual void look_up(const std::string& name, Family family) = 0;
 
   virtual void log(os::LogLevel level, const std::string& line) = 0;
+  // A line of a log file that the configuration asks for.
+  virtual void record(const status::LogRecord& /*record*/) {}
   // The clock was stepped by us.
   virtual void clock_stepped() = 0;
   // The reference changed.
@@ -191,6 +194,18 @@ class SourceManager {
   void tell_kernel();
   void report_failure(const Error& error);
 
+  // source_log.cpp: each only when the configuration asks for it
+  void record(const Source& source, const ntp::PacketJudged& packet);
+  void record_statistics(const Source& source, const std::optional<clock::LineFit>& before);
+  void record_selection(const clock::Selection& selection, WallTime now);
+  // The update that made `action` of `offset`, or the loss of all sources when there is no selection.
+  struct BeforeUpdate {
+    double remaining = 0;      // s, of the correction
+    double root_distance = 0;  // s
+  };
+  [[nodiscard]] BeforeUpdate before_update(WallTime kernel) const;
+  void record_tracking(const BeforeUpdate& before, const clock::Selection* selection);
+
   // source_commands.cpp
   template <typename Action>
   status::Status for_each(const status::SourceMask& mask, Action action);
@@ -221,6 +236,7 @@ class SourceManager {
   std::optional<SourceId> selected_;
   clock::SelectionOutcome outcome_ = clock::SelectionOutcome::no_sources;
   std::uint64_t drift_written_at_ = 0;  // updates
+  double last_system_offset_ = 0;       // s, found by the last update and not corrected before
   bool finished_ = false;
 };
 

@@ -75,6 +75,7 @@ void SourceManager::update_selection() {
   const WallTime kernel = host_.kernel_time();
   const clock::Selection selection = selector_.select(candidates(), steering_.cooked(kernel));
   note_selection(selection);
+  record_selection(selection, steering_.cooked(kernel));
   if (selection.outcome != clock::SelectionOutcome::selected) return;
   if (options_.use == ClockUse::follow)
     update_clock(selection);
@@ -100,6 +101,8 @@ void SourceManager::note_selection(const clock::Selection& selection) {
   if (selection.outcome != outcome_ || selected_)
     log(os::LogLevel::info, fmt::format("Can't synchronise: {}", reason(selection.outcome)));
   outcome_ = selection.outcome;
+  if (selected_ && outcome_ == Outcome::no_majority)
+    record_tracking(before_update(host_.kernel_time()), nullptr);
   if (Source* before = selected_ ? find(*selected_) : nullptr) before->set_selected(false);
   selected_.reset();
 }
@@ -120,6 +123,7 @@ void SourceManager::update_clock(const clock::Selection& selection) {
   const double offset = estimate.offset;
   // The estimate is for the moment of the selection: what passed since is microseconds.
   estimate.time = steering_.cooked(kernel);
+  const BeforeUpdate before = before_update(kernel);
   const auto action = steering_.update(kernel, estimate);
   if (!action) return report_failure(action.error());
   if (action->kind == clock::UpdateKind::ignored || action->kind == clock::UpdateKind::give_up) {
@@ -149,6 +153,7 @@ void SourceManager::update_clock(const clock::Selection& selection) {
     log(os::LogLevel::warning, fmt::format("System clock was stepped by {:.6f} seconds", action->step));
     host_.clock_stepped();
   }
+  record_tracking(before, &selection);
   arm_clock_timer();
   tell_kernel();
   host_.clock_updated();

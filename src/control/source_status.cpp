@@ -44,18 +44,6 @@ std::uint16_t option_bits(const clock::SelectOptions& o) {
 
 constexpr char kNoStamp = '\0';  // chronyc says Invalid
 
-char letter(ntp::StampSource source) {
-  switch (source) {
-    case ntp::StampSource::daemon:
-      return 'D';
-    case ntp::StampSource::kernel:
-      return 'K';
-    case ntp::StampSource::hardware:
-      break;
-  }
-  return 'H';
-}
-
 std::chrono::seconds whole_seconds(double s) {
   return std::chrono::seconds{std::llround(std::max(s, 0.0))};
 }
@@ -202,8 +190,8 @@ std::optional<status::NtpData> SourceManager::ntp_data(const status::SourceAddre
   r.tests = from.tests;
   r.interleaved = from.interleaved;
   r.authenticated = from.authenticated;
-  r.transmit_timestamping = from.received_valid > 0 ? letter(from.transmit_stamp) : kNoStamp;
-  r.receive_timestamping = from.received_valid > 0 ? letter(from.receive_stamp) : kNoStamp;
+  r.transmit_timestamping = from.received_valid > 0 ? stamp_letter(from.transmit_stamp) : kNoStamp;
+  r.receive_timestamping = from.received_valid > 0 ? stamp_letter(from.receive_stamp) : kNoStamp;
   r.received_valid = from.received_valid;
   r.received_good = from.received_good;
   r.kernel_transmit_timestamps = from.transmit_stamps[1];

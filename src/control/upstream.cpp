@@ -43,6 +43,7 @@ Upstream::Upstream(const Settings& settings, SourceManager::Options options,
       device_{std::move(device)},
       loop_{loop},
       log_{log},
+      log_files_{settings.log_directory, settings.log_banner, loop, log},
       callbacks_{std::move(callbacks)},
       manager_{settings, options, *device_, *this} {}
 

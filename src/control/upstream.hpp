@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "clock/device.hpp"
+#include "control/log_files.hpp"
 #include "control/source_manager.hpp"
 #include "os/async_resolver.hpp"
 #include "os/event_loop.hpp"
@@ -37,6 +38,8 @@ class Upstream final : private SourceHost {
   ~Upstream() override;
 
   void start();
+  // The log files were renamed.
+  void cycle_logs() { log_files_.cycle(); }
   // The drift file, for the last time.
   void stop();
 
@@ -64,6 +67,7 @@ class Upstream final : private SourceHost {
   void set_clock_timer(std::optional<Nanoseconds> delay) override;
   void look_up(const std::string& name, Family family) override;
   void log(os::LogLevel level, const std::string& line) override { log_.write(level, line); }
+  void record(const status::LogRecord& record) override { log_files_.write(record); }
   void clock_stepped() override;
   void clock_updated() override { callbacks_.clock_changed(false); }
   void finish(bool success) override { callbacks_.finish(success); }
@@ -80,6 +84,7 @@ class Upstream final : private SourceHost {
   std::unique_ptr<clock::ClockDevice> device_;
   os::EventLoop& loop_;
   os::Log& log_;
+  LogFiles log_files_;
   Callbacks callbacks_;
   std::unordered_map<SourceId, Exchange> exchanges_;
   os::ReceiveBatch batch_;
