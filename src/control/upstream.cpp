@@ -14,8 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Nanoseconds kAnswerCheck = 20ms;  // while a name is being looked up
-// A second of slewing at the fastest moves the clock by a tenth of this.
-constexpr Nanoseconds kStep = 500ms;
 
 }  // namespace
 
@@ -82,21 +80,13 @@ std::array<std::uint64_t, 3> Upstream::random() {
 }
 
 void Upstream::clock_stepped() {
-  wall_minus_monotonic_.reset();
+  step_watch_.forget();
   callbacks_.clock_changed(true);
 }
 
-void Upstream::watch_for_steps() {
-  const Nanoseconds difference = os::wall_now().time_since_epoch() - os::monotonic_now();
-  if (wall_minus_monotonic_ && std::chrono::abs(difference - *wall_minus_monotonic_) > kStep) {
-    const std::chrono::duration<double> delta = difference - *wall_minus_monotonic_;
-    manager_.clock_was_set(delta.count());
-  }
-  wall_minus_monotonic_ = difference;
-}
-
 void Upstream::every_second() {
-  watch_for_steps();
+  if (const auto delta = step_watch_.look(os::wall_now(), os::monotonic_now()))
+    manager_.clock_was_set(*delta);
   manager_.every_second();
   if (monotonic() < drift_due_) return;
   drift_due_ = monotonic() + settings_.drift_file_interval;

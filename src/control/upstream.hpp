@@ -12,6 +12,7 @@
 #include "clock/device.hpp"
 #include "control/log_files.hpp"
 #include "control/source_manager.hpp"
+#include "control/step_watch.hpp"
 #include "os/async_resolver.hpp"
 #include "os/event_loop.hpp"
 #include "os/log.hpp"
@@ -76,7 +77,6 @@ class Upstream final : private SourceHost {
   void receive(SourceId id, os::Ready ready);
   void take_answer();
   void every_second();
-  void watch_for_steps();
   void write_drift();
 
   const Settings& settings_;
@@ -93,7 +93,7 @@ class Upstream final : private SourceHost {
   os::EventLoop::TimerId resolver_timer_ = os::EventLoop::TimerId::none;
   os::EventLoop::TimerId clock_timer_ = os::EventLoop::TimerId::none;
   os::EventLoop::TimerId second_timer_ = os::EventLoop::TimerId::none;
-  std::optional<Nanoseconds> wall_minus_monotonic_;
+  StepWatch step_watch_;
   Nanoseconds drift_due_{0};
   SourceManager manager_;
 };
