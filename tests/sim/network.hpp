@@ -1,75 +1,73 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A simulated path to a server and the server's own clock, at the level of the four timestamps of an
-// exchange.
+// A simulated network: datagrams between addresses, over paths that delay, lose, repeat and reorder them.
 #pragma once
 
-#include <optional>
+#include <functional>
+#include <map>
 #include <random>
+#include <utility>
+#include <vector>
+
+#include "os/socket.hpp"
+#include "sim/timeline.hpp"
 
 namespace wiretime::sim {
 
+// Both directions between two hosts, "there" being from the first to the second.
 struct PathConfig {
   double base = 100e-6;      // s, one way
-  double jitter = 100e-6;    // s, mean of the exponential part, each way
+  double jitter = 100e-6;    // s, mean of an exponential part, each way
   double jitter_back = -1;   // s, of the way back if it differs
+  double normal_jitter = 0;  // s, standard deviation of a normal part, its magnitude taken
   double asymmetry = 0;      // s, added to the way there only
-  double noise = 0;          // s, normal: each of the client's two timestamps
+  double loss = 0;           // probability, each packet
+  double duplication = 0;    // probability, each packet; the copy takes its own time
+  double detour = 0;         // probability, each packet, of being later by detour_delay: it is overtaken
+  double detour_delay = 0;   // s
   double reroute_at = 1e18;  // s of true time: from then on the path is longer
   double reroute = 0;        // s, by this each way
-  double loss = 0;           // probability of an exchange to fail
-  double up_from = 0;        // s of true time: reachable in [up_from, up_until)
+  double up_from = 0;        // s of true time: packets pass in [up_from, up_until)
   double up_until = 1e18;
   double off_period = 0;  // s: an intermittent link, up and down for this long in turn; 0: always up
 };
 
-struct ServerConfig {
-  double offset = 0;      // s, the server's clock is ahead by this
-  double frequency = 0;   // s/s, and fast by this
-  double jump_at = 1e18;  // s of true time, when its clock jumps
-  double jump = 0;        // s
-  double root_delay = 0;
-  double root_dispersion = 1e-6;
-  std::uint8_t stratum = 1;
-};
-
-struct Flight {
-  double there = 0;  // s
-  double back = 0;
-  double noise1 = 0;  // s, of the client's timestamps
-  double noise4 = 0;
+struct Packet {
+  os::Endpoint from;
+  os::Endpoint to;
+  std::vector<std::byte> bytes;
 };
 
 class Network {
  public:
-  explicit Network(std::mt19937_64& random) : random_{random} {}
+  using Receiver = std::function<void(const Packet&)>;
 
-  [[nodiscard]] std::optional<Flight> flight(const PathConfig& path, double now) {
-    // Drawn whether lost or not, so that loss does not change the rest of the run.
-    const double base = path.base + (now >= path.reroute_at ? path.reroute : 0);
-    const double there = base + path.asymmetry + path.jitter * exponential_(random_);
-    const double back =
-        base + (path.jitter_back >= 0 ? path.jitter_back : path.jitter) * exponential_(random_);
-    const bool lost = uniform_(random_) < path.loss;
-    const bool up = now >= path.up_from && now < path.up_until &&
-                    (path.off_period <= 0 || static_cast<long>(now / path.off_period) % 2 == 0);
-    if (lost || !up) return std::nullopt;
-    Flight flight{there, back, 0, 0};
-    if (path.noise > 0) {
-      flight.noise1 = path.noise * normal_(random_);
-      flight.noise4 = path.noise * normal_(random_);
-    }
-    return flight;
-  }
+  Network(Timeline& timeline, std::uint64_t seed) : timeline_{timeline}, random_{seed} {}
+
+  void attach(const IpAddress& address, Receiver receiver) { hosts_[address] = std::move(receiver); }
+  void detach(const IpAddress& address) { hosts_.erase(address); }
+  void link(const IpAddress& a, const IpAddress& b, const PathConfig& path);
+  // Seen by `watch` when they leave, and when they do not arrive.
+  void watch(std::function<void(const Packet&, double delay)> watch) { watch_ = std::move(watch); }
+
+  void send(const Packet& packet);
 
  private:
-  std::mt19937_64& random_;
+  struct Direction {
+    PathConfig path;
+    bool there = true;
+  };
+  [[nodiscard]] double delay(const Direction& direction);
+  [[nodiscard]] bool up(const PathConfig& path) const;
+  void deliver(const Packet& packet, double delay);
+
+  Timeline& timeline_;
+  std::mt19937_64 random_;
   std::exponential_distribution<double> exponential_{1.0};
   std::uniform_real_distribution<double> uniform_;
   std::normal_distribution<double> normal_;
+  std::map<IpAddress, Receiver> hosts_;
+  std::map<std::pair<IpAddress, IpAddress>, Direction> directions_;
+  std::function<void(const Packet&, double)> watch_;
 };
-
-[[nodiscard]] inline double server_error(const ServerConfig& server, double now) {
-  return server.offset + server.frequency * now + (now >= server.jump_at ? server.jump : 0);
-}
 
 }  // namespace wiretime::sim
