@@ -205,6 +205,14 @@ TEST_CASE("sourcedir takes sources from *.sources and skips what is wrong there 
   CHECK(print_config(config) == "sourcedir /run/dhcp\nsourcedir /etc/s /none\n");
 }
 
+TEST_CASE("log rtc is accepted with a warning, the other logs without") {
+  CHECK(warnings_of(
+            parse("log measurements rawmeasurements statistics tracking refclocks selection tempcomp\n"))
+            .empty());
+  CHECK(warnings_of(parse("log tracking rtc\n")) ==
+        Texts{"test:1: log rtc: not supported, ignored: this daemon does not follow the RTC"});
+}
+
 TEST_CASE("the last of several lines wins with a warning that names both, where one value is all there is") {
   CHECK(parse("maxdistance 1\nmaxdistance 2").max_distance == Seconds{2.0});
   CHECK(warnings_of(parse("port 1\nport 2\nport 3\n")) ==
