@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The data plane as configured: XDP steering and DPDK started together and stopped in the right order, shown
-// to the controller as a DataPlaneView. One implementation with DPDK, one that says it was built without.
+// to the controller as a DataPlaneView. One implementation loads the module that has DPDK, one says it was
+// built without.
 // Control thread.
 #pragma once
 

@@ -4,9 +4,9 @@
 #include <sys/timex.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 
-#include "os/privileges.hpp"
 #include "os/system_error.hpp"
 
 namespace wiretime::os {
@@ -32,17 +32,19 @@ double KernelFrequency::value() const noexcept {
 }
 
 Result<std::unique_ptr<SystemClock>> SystemClock::open(const Settings& settings) {
-  if (!has_capability(Capability::sys_time))
-    return fail(
-        "no permission to control the system clock (CAP_SYS_TIME): start as root, or with -x to follow the "
-        "sources without touching the clock");
   timex t{};
   if (adjtimex(&t) < 0) return fail("cannot read the system clock's frequency: " + errno_text());
   const double frequency = KernelFrequency{t.tick, t.freq}.value();
   t = {};
   t.modes = ADJ_STATUS;  // no PLL, no PPS, no leap pending; unsynchronised until we say otherwise
   t.status = STA_UNSYNC;
-  if (adjtimex(&t) < 0) return fail("cannot take over the system clock: " + errno_text());
+  if (adjtimex(&t) < 0) {
+    if (errno == EPERM)
+      return fail(
+          "no permission to control the system clock (CAP_SYS_TIME): start as root, or with -x to follow the "
+          "sources without touching the clock");
+    return fail("cannot take over the system clock: " + errno_text());
+  }
   return std::unique_ptr<SystemClock>(new SystemClock(settings, frequency));
 }
 

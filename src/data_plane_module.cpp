@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "data_plane_wiring.hpp"
+#include "data_plane_module.hpp"
 
 #include <fmt/format.h>
 
 #include "control/policy.hpp"
+#include "control/version.hpp"
 #include "dpdk/data_plane.hpp"
 #include "os/random.hpp"
 #include "steering_set.hpp"
@@ -56,11 +57,9 @@ class WiredDataPlane final : public control::DataPlaneView {
   std::unique_ptr<dpdk::DataPlane> plane_;
 };
 
-}  // namespace
-
-Result<std::unique_ptr<control::DataPlaneView>> start_data_plane(const control::Config& config,
-                                                                 std::span<const IpAddress> addresses,
-                                                                 server::Channels& channels, os::Log& log) {
+Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& config,
+                                                      std::span<const IpAddress> addresses,
+                                                      server::Channels& channels, os::Log& log) {
   const std::uint16_t port = channels.tables.control_view().ntp_port;
   auto steering = attach_steering(config.dataplanes, port, addresses, log);
   if (!steering) return tl::make_unexpected(steering.error());
@@ -81,4 +80,11 @@ Result<std::unique_ptr<control::DataPlaneView>> start_data_plane(const control::
   return std::make_unique<WiredDataPlane>(config.dataplanes, std::move(*steering), std::move(*plane));
 }
 
+}  // namespace
+
 }  // namespace wiretime
+
+extern "C" {
+[[gnu::visibility("default")]] extern const wiretime::DataPlaneEntry wiretime_data_plane;
+const wiretime::DataPlaneEntry wiretime_data_plane{wiretime::control::version(), wiretime::start};
+}
