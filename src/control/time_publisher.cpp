@@ -7,9 +7,8 @@
 namespace wiretime::control {
 
 TimePublisher::TimePublisher(const Settings& settings, Seqlock<clock::TimeSnapshot>& workers)
-    : selector_{settings.local}, workers_{workers} {
+    : selector_{settings.local}, dispersion_growth_ppb_{settings.dispersion_growth_ppb}, workers_{workers} {
   base_.precision = settings.precision;
-  base_.dispersion_growth_ppb = settings.dispersion_growth_ppb;
 }
 
 const clock::ServedReference& TimePublisher::refresh_reference(const clock::ClockState& state, Seconds uptime,
@@ -17,6 +16,8 @@ const clock::ServedReference& TimePublisher::refresh_reference(const clock::Cloc
   state_ = state;
   served_ = selector_.select(state, uptime, now);
   base_.reference = served_.reference;
+  // A local reference errs by nothing, one second unsynchronised says all: only what was measured grows old.
+  base_.dispersion_growth_ppb = served_.as == clock::ServedAs::synchronised ? dispersion_growth_ppb_ : 0;
   base_.anchor_time = NtpTimestamp::from(now);
   base_.uptime = uptime_sixteenths(uptime);
   base_.valid = true;

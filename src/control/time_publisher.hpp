@@ -51,6 +51,7 @@ class TimePublisher {
 
  private:
   clock::ReferenceSelector selector_;
+  std::uint32_t dispersion_growth_ppb_;
   clock::TickMap map_;
   clock::ClockState state_;
   clock::ServedReference served_;

@@ -249,6 +249,18 @@ class Lab:
             host.must(["ip", "link", "set", name, "up"])
             host.must(["ethtool", "-K", name, "tx", "off"])
 
+    def slow_wire(self, left, left_name, right, right_name, delay):
+        """A wire through a host of its own that holds every frame for `delay` seconds."""
+        middle = self.host("wire")
+        self.wire(left, left_name, middle, "left")
+        self.wire(right, right_name, middle, "right")
+        for end in ("left", "right"):
+            middle.must(["sysctl", "-q", "-w", f"net.ipv6.conf.{end}.disable_ipv6=1"])
+            middle.must(["ip", "link", "set", end, "promisc", "on"])
+        script = pathlib.Path(__file__).with_name("slow_wire.py")
+        if not middle.spawn(["/usr/bin/python3", script, "left", "right", delay]).wait_for("carrying"):
+            raise LabError("the slow wire does not carry")
+
     def close(self):
         for process in reversed(self.processes):
             process.signal(signal.SIGKILL)

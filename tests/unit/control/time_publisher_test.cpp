@@ -61,10 +61,21 @@ TEST_CASE("workers tell the time of the clock that was read") {
   CHECK(s.valid);
   CHECK(std::abs(error_ns(s, 505ms)) < 50);
   CHECK(s.precision == -25);
-  CHECK(s.dispersion_growth_ppb == 2000);
   CHECK(s.reference.stratum == 10);
   CHECK(s.reference.refid == clock::kLocalRefid);
   CHECK(s.error_bound_ns < 200);
+}
+
+TEST_CASE("root dispersion grows while synchronised, a local reference's stays zero") {
+  Bench b{true};
+  clock::ClockState state;
+  b.publisher.refresh_reference(state, 1s, kNow);
+  CHECK(b.publisher.kernel_snapshot(1s).reference.refid == clock::kLocalRefid);
+  CHECK(b.publisher.kernel_snapshot(1s).dispersion_growth_ppb == 0);
+  state.synchronised = true;
+  state.stratum = 2;
+  b.publisher.refresh_reference(state, 2s, kNow + 1s);
+  CHECK(b.publisher.kernel_snapshot(2s).dispersion_growth_ppb == 2000);
 }
 
 TEST_CASE("a clock that was set is followed with the next reading") {
