@@ -122,7 +122,9 @@ struct Execute {
   Status operator()(const status::OnOffline&) const { return Status::success; }
   Status operator()(const status::ReloadSources&) const { return Status::success; }
   Status operator()(const status::Dump&) const { return Status::success; }
-  Status operator()(const status::Rekey&) const { return Status::success; }
+  Status operator()(const status::Rekey&) const {
+    return target.reread_keys() ? Status::success : Status::failed;
+  }
 
   // No manual input.
   Status operator()(const status::SetTime&) const { return Status::not_enabled; }

@@ -31,6 +31,8 @@ class CommandTarget {
   // Null: none can be configured.
   [[nodiscard]] virtual SourceManager* sources() { return nullptr; }
   [[nodiscard]] virtual bool cycle_logs() = 0;
+  // Reads the key file again; false: it could not be read, and the keys are what they were.
+  [[nodiscard]] virtual bool reread_keys() = 0;
   virtual void begin_shutdown() = 0;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "control/key_file.hpp"
 #include "control/policy.hpp"
 #include "os/kernel_clock.hpp"
 #include "os/random.hpp"
@@ -32,9 +33,11 @@ TimePublisher::Settings time_settings(const Settings& s) {
 }
 
 std::unique_ptr<server::Tables> make_tables(const Settings& s, const ntp::AccessRules& rules,
+                                            const ntp::KeyTable& keys,
                                             server::LocalAddresses host_addresses) {
   auto tables = std::make_unique<server::Tables>();
   tables->access = ntp::AccessList{rules};
+  tables->keys = keys;
   tables->host_addresses = std::move(host_addresses);
   tables->ntp_port = s.port != 0 ? s.port : std::uint16_t{123};
   tables->dscp = static_cast<std::uint8_t>(s.dscp);
@@ -61,6 +64,7 @@ Result<std::unique_ptr<Controller>> Controller::create(const Config& config, Env
   if (!random) return tl::make_unexpected(random.error());
   Parts parts{std::move(*ntp_rules), std::move(*command_rules), (*random)[0], (*random)[1]};
   std::unique_ptr<Controller> controller{new Controller(config, std::move(environment), std::move(parts))};
+  (void)controller->read_keys();  // has logged why not; chronyd starts as well
   if (auto ok = controller->make_upstream(); !ok) return tl::make_unexpected(ok.error());
   return controller;
 }
@@ -68,7 +72,7 @@ Result<std::unique_ptr<Controller>> Controller::create(const Config& config, Env
 Controller::Controller(const Config& config, Environment environment, Parts parts)
     : config_{config},
       environment_{std::move(environment)},
-      state_{make_tables(config_, parts.ntp_access, {}), time_settings(config_), parts.seed,
+      state_{make_tables(config_, parts.ntp_access, {}, {}), time_settings(config_), parts.seed,
              config_.no_client_log ? nullptr
                                    : std::make_unique<ntp::ClientTable>(client_records_per_table(config_),
                                                                         parts.client_secret)},
@@ -86,8 +90,8 @@ Controller::Controller(const Config& config, Environment environment, Parts part
 }
 
 void Controller::publish_tables() {
-  state_.channels.tables.publish(
-      make_tables(config_, state_.ntp_access, server::LocalAddresses{host_addresses_, host_broadcasts_}));
+  state_.channels.tables.publish(make_tables(config_, state_.ntp_access, state_.keys,
+                                             server::LocalAddresses{host_addresses_, host_broadcasts_}));
 }
 
 // --- time ---
@@ -228,6 +232,27 @@ bool Controller::cycle_logs() {
   const auto reopened = environment_.log.reopen();
   if (!reopened) environment_.log.error("{}", reopened.error().message);
   return reopened.has_value();
+}
+
+bool Controller::read_keys() {
+  if (config_.key_file.empty()) return true;
+  auto file = read_key_file(config_.key_file);
+  if (!file) {
+    environment_.log.warning("{}", file.error().message);
+    return false;
+  }
+  for (const Warning& warning : file->warnings) environment_.log.warning("{}", warning.to_string());
+  environment_.log.info("Read {} key{} from {}", file->keys.size(), file->keys.size() == 1 ? "" : "s",
+                        config_.key_file);
+  state_.keys = std::move(file->keys);
+  publish_tables();
+  return true;
+}
+
+bool Controller::reread_keys() {
+  if (!read_keys()) return false;
+  upstream_->manager().keys_changed();
+  return true;
 }
 
 void Controller::begin_shutdown() {

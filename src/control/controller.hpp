@@ -77,6 +77,7 @@ class Controller final : private CommandTarget {
   std::chrono::duration<double> default_orphan_wait() const override;
   SourceManager* sources() override { return state_.sources; }
   bool cycle_logs() override;
+  bool reread_keys() override;
   void begin_shutdown() override;
 
   [[nodiscard]] Result<void> make_upstream();
@@ -89,6 +90,7 @@ class Controller final : private CommandTarget {
   [[nodiscard]] bool family_wanted(Family family) const;
   // Notes a family that the host does not have and goes on; any other failure is the caller's.
   [[nodiscard]] Result<void> note_or_fail(const os::SocketResult<void>& opened, const IpAddress& address);
+  [[nodiscard]] bool read_keys();
   void publish_tables();
   void refresh_reference();
   void tell_synchronisation();

@@ -41,6 +41,7 @@ Result<void> Controller::make_upstream() {
   options.only = environment_.only;
   options.clock_precision = std::ldexp(1.0, state_.time.kernel_snapshot(state_.uptime()).precision);
   options.restarted = environment_.restarted;
+  options.keys = &state_.keys;
   if (steer) options.drift = read_drift_file(config_, environment_.log);
   Upstream::Callbacks callbacks;
   callbacks.reference = [this] { return state_.time.served().reference; };

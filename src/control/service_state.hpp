@@ -43,6 +43,7 @@ struct ServiceState {
     return all;
   }
 
+  ntp::KeyTable keys;  // the control thread's own; workers have a copy in their tables
   server::Channels channels;
   TimePublisher time;
   server::WorkerState kernel;

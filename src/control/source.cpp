@@ -6,14 +6,25 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ntp/mac.hpp"
 #include "os/resolver.hpp"
 
 namespace wiretime::control {
 
-ntp::SourceOptions association_options(const NtpSource& config, const Settings& settings) {
+namespace {
+
+// Version 4 cuts long digests short, which old chronyd servers do not know: ask those in version 3.
+std::uint8_t usual_version(const NtpSource& config, const ntp::KeyTable* keys) {
+  const ntp::Key* const key = keys != nullptr ? keys->find(config.key_id) : nullptr;
+  return key != nullptr && ntp::mac_length(*key, 3) > ntp::kMaxMacLengthV4 ? 3 : 4;
+}
+
+}  // namespace
+
+ntp::SourceOptions association_options(const NtpSource& config, const SourceDefaults& defaults) {
   ntp::SourceOptions o;
   o.kind = config.kind == NtpSource::Kind::peer ? ntp::SourceKind::peer : ntp::SourceKind::server;
-  o.version = config.version.value_or(4);
+  o.version = config.version.value_or(usual_version(config, defaults.keys));
   o.min_poll = config.min_poll;
   o.max_poll = config.max_poll;
   o.presend_min_poll = config.presend_min_poll;
@@ -24,7 +35,7 @@ ntp::SourceOptions association_options(const NtpSource& config, const Settings& 
   o.max_unreach = config.max_unreach;
   o.xleave = config.xleave;
   o.copy = config.copy;
-  o.min_stratum = std::max(config.min_stratum, settings.min_stratum);
+  o.min_stratum = std::max(config.min_stratum, defaults.settings.min_stratum);
   o.max_delay = config.max_delay.count();
   o.offset_correction = config.offset.count();
   o.require_authentication = config.key_id != 0 || config.nts;
@@ -65,7 +76,7 @@ clock::PollConfig poll_config(const NtpSource& config) {
 
 NtpPart::NtpPart(const NtpSource& its_config, const SourceDefaults& defaults)
     : config{its_config},
-      association{association_options(its_config, defaults.settings),
+      association{association_options(its_config, defaults),
                   {defaults.clock_precision,
                    static_cast<std::int8_t>(std::lround(std::log2(defaults.clock_precision)))}},
       delays{delay_limits(its_config, defaults.settings)},

@@ -14,6 +14,7 @@
 #include "clock/source_statistics.hpp"
 #include "control/config.hpp"
 #include "ntp/association.hpp"
+#include "ntp/key.hpp"
 #include "os/socket.hpp"
 
 namespace wiretime::control {
@@ -22,11 +23,12 @@ using SourceId = std::uint32_t;  // never reused
 
 struct SourceDefaults {
   const Settings& settings;
-  double clock_precision = 1e-7;  // s
-  double frequency_sd = 300e-6;   // s/s, of the clock before the first sample
+  const ntp::KeyTable* keys = nullptr;  // null: none
+  double clock_precision = 1e-7;        // s
+  double frequency_sd = 300e-6;         // s/s, of the clock before the first sample
 };
 
-[[nodiscard]] ntp::SourceOptions association_options(const NtpSource& config, const Settings& settings);
+[[nodiscard]] ntp::SourceOptions association_options(const NtpSource& config, const SourceDefaults& defaults);
 [[nodiscard]] clock::StatisticsConfig statistics_config(const NtpSource& config,
                                                         const SourceDefaults& defaults);
 [[nodiscard]] clock::DelayLimits delay_limits(const NtpSource& config, const Settings& settings);

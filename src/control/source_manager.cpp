@@ -69,7 +69,7 @@ SourceManager::SourceManager(const Settings& settings, const Options& options, c
       selector_{selection_config(settings)} {}
 
 SourceDefaults SourceManager::defaults() const {
-  return {settings_, options_.clock_precision, initial_skew(options_.drift)};
+  return {settings_, options_.keys, options_.clock_precision, initial_skew(options_.drift)};
 }
 
 ntp::Moment SourceManager::moment() const {
@@ -118,12 +118,7 @@ void SourceManager::add_line(const NtpSource& given) {
     sources_.push_back(std::make_unique<Source>(++last_id_, line, config, defaults()));
     if (numeric) start_source(*sources_.back());
   }
-  if (config.key_id != 0 || config.nts)
-    log(os::LogLevel::warning,
-        fmt::format(
-            "{}: this version cannot authenticate its sources (key, nts), so nothing from this one is "
-            "believed",
-            config.name));
+  check_key(config);
   if (!numeric) want_address(line);
 }
 
@@ -168,6 +163,7 @@ void SourceManager::receive(SourceId id, const Packet& packet) {
   reception.stamp = {steering_.cooked(kernel), 0,
                      packet.received ? ntp::StampSource::kernel : ntp::StampSource::daemon};
   reception.local = packet.local;
+  reception.authentication = authenticate(*source->ntp, packet.bytes);
   if (host_.serves_others() && packet.local.family != Family::unspecified)
     reception.own_refid = ntp::reference_id(packet.local);
   act(*source, source->ntp->association.receive(moment(), reception));
@@ -186,7 +182,8 @@ bool SourceManager::receive_symmetric(const Packet& packet) {
 
 void SourceManager::transmit_stamp(SourceId id, std::span<const std::byte> frame, WallTime kernel) {
   if (Source* source = find(id); source != nullptr && source->ntp)
-    source->ntp->association.transmit_stamp(frame, {steering_.cooked(kernel), 0, ntp::StampSource::kernel});
+    source->ntp->association.transmit_stamp(without_mac(*source->ntp, frame),
+                                            {steering_.cooked(kernel), 0, ntp::StampSource::kernel});
 }
 
 void SourceManager::transmit_stamp_symmetric(std::span<const std::byte> frame, WallTime kernel) {
@@ -224,8 +221,11 @@ void SourceManager::act(Source& source, ntp::Actions actions) {
 }
 
 void SourceManager::send(Source& source, const ntp::Send& packet) {
-  const bool sent = host_.send(source.id, source.ntp->address, packet.bytes, packet.socket);
-  if (sent)
+  const ntp::Key* const key = key_of(*source.ntp);
+  const bool may_send = key != nullptr || source.ntp->config.key_id == 0;
+  Outgoing outgoing;
+  if (may_send &&
+      host_.send(source.id, source.ntp->address, outgoing.write(packet.bytes, key), packet.socket))
     source.ntp->association.transmitted({cooked_now(), 0, ntp::StampSource::daemon});
   else
     act(source, source.ntp->association.send_failed(moment()));

@@ -17,6 +17,7 @@
 #include "control/clock_steering.hpp"
 #include "control/drift_file.hpp"
 #include "control/source.hpp"
+#include "ntp/mac.hpp"
 #include "os/log.hpp"
 #include "status/command.hpp"
 #include "status/log_record.hpp"
@@ -67,10 +68,11 @@ class SourceManager {
  public:
   struct Options {
     ClockUse use = ClockUse::follow;
-    Family only = Family::unspecified;  // -4, -6
-    double clock_precision = 1e-7;      // s
-    bool restarted = false;             // -R: no steps only because of the start
-    std::optional<Drift> drift;         // read from the drift file
+    Family only = Family::unspecified;    // -4, -6
+    double clock_precision = 1e-7;        // s
+    bool restarted = false;               // -R: no steps only because of the start
+    std::optional<Drift> drift;           // read from the drift file
+    const ntp::KeyTable* keys = nullptr;  // outlive the manager; null: none
   };
   // All three outlive the manager. `settings` is the configuration as read.
   SourceManager(const Settings& settings, const Options& options, clock::ClockDevice& device,
@@ -101,6 +103,9 @@ class SourceManager {
   void every_second();
   // Somebody else set the clock by `delta` seconds.
   void clock_was_set(double delta);
+
+  // The table that Options::keys points to has other keys now.
+  void keys_changed();
 
   // --- the clock
   [[nodiscard]] bool has_sources() const { return !sources_.empty(); }
@@ -152,6 +157,15 @@ class SourceManager {
     Nanoseconds at{0};
   };
 
+  // A packet with room for its MAC.
+  class Outgoing {
+   public:
+    std::span<const std::byte> write(const ntp::Header& header, const ntp::Key* key);
+
+   private:
+    std::array<std::byte, ntp::kHeaderLength + ntp::kMaxMacLength> bytes_;
+  };
+
   // source_manager.cpp
   [[nodiscard]] SourceDefaults defaults() const;
   [[nodiscard]] ntp::Moment moment() const;
@@ -170,6 +184,13 @@ class SourceManager {
   void take_status(Source& source, const ntp::StatusUpdate& status);
   void unreachable(Source& source, ntp::Unreachable::Reason reason);
   void log(os::LogLevel level, const std::string& line) { host_.log(level, line); }
+
+  // source_keys.cpp
+  [[nodiscard]] const ntp::Key* key_of(const NtpPart& source) const;
+  [[nodiscard]] ntp::AuthResult authenticate(const NtpPart& source, std::span<const std::byte> message) const;
+  [[nodiscard]] std::span<const std::byte> without_mac(const NtpPart& source,
+                                                       std::span<const std::byte> frame) const;
+  void check_key(const NtpSource& config);
 
   // source_names.cpp
   void want_address(std::uint32_t line, std::optional<SourceId> replace = {});

@@ -208,6 +208,10 @@ std::optional<status::AuthData> SourceManager::auth_data(const status::SourceAdd
   if (s->ntp->config.key_id != 0) {
     r.mode = status::AuthMode::symmetric_key;
     r.key_id = s->ntp->config.key_id;
+    if (const ntp::Key* const key = key_of(*s->ntp)) {
+      r.key_type = static_cast<std::uint16_t>(key->type());
+      r.key_bits = static_cast<std::uint16_t>(std::min<std::size_t>(key->secret_bits(), UINT16_MAX));
+    }
   } else if (s->ntp->config.nts) {
     r.mode = status::AuthMode::nts;
   }

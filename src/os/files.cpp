@@ -54,6 +54,11 @@ Result<std::string> read_file(const std::string& path) {
   return text;
 }
 
+bool open_to_others(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IROTH | S_IWOTH)) != 0;
+}
+
 Result<void> replace_file(const std::string& path, const std::string& text) {
   const std::string fresh = path + ".tmp";
   FileDescriptor fd{open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};

@@ -28,6 +28,8 @@ struct Owner {
 
 // Small files only. Error: says which and why.
 [[nodiscard]] Result<std::string> read_file(const std::string& path);
+// Others than owner and group may read or write it.
+[[nodiscard]] bool open_to_others(const std::string& path);
 // Readers see the old text or the new one, never half: written beside it and renamed over it.
 [[nodiscard]] Result<void> replace_file(const std::string& path, const std::string& text);
 

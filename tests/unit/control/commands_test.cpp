@@ -19,6 +19,7 @@ class FakeTarget final : public control::CommandTarget {
   void set_local(const clock::LocalConfig& l) override { local_config = l; }
   std::chrono::duration<double> default_orphan_wait() const override { return 300s; }
   bool cycle_logs() override { return ++cycles, log_opens; }
+  bool reread_keys() override { return ++rereads, key_file_there; }
   void begin_shutdown() override { shut_down = true; }
 
   ntp::AccessRules ntp;
@@ -27,7 +28,9 @@ class FakeTarget final : public control::CommandTarget {
   int access_changes = 0;
   int cycles = 0;
   bool sockets_open = true;
+  int rereads = 0;
   bool log_opens = true;
+  bool key_file_there = true;
   bool shut_down = false;
 };
 
@@ -158,9 +161,16 @@ TEST_CASE("commands with nothing to act on succeed") {
   CHECK(b.run(status::SetMaxUpdateSkew{}) == Status::success);
   CHECK(b.run(status::SetMakestep{}) == Status::success);
   CHECK(b.run(status::Dump{}) == Status::success);
-  CHECK(b.run(status::Rekey{}) == Status::success);
   CHECK(b.run(status::Manual{status::Manual::Action::off}) == Status::success);
   CHECK(b.run(status::Manual{status::Manual::Action::reset}) == Status::success);
+}
+
+TEST_CASE("rekey reads the key file again and says when it cannot") {
+  Bench b;
+  CHECK(b.run(status::Rekey{}) == Status::success);
+  b.target.key_file_there = false;
+  CHECK(b.run(status::Rekey{}) == Status::failed);
+  CHECK(b.target.rereads == 2);
 }
 
 TEST_CASE("what is not done is never reported as done") {
