@@ -166,6 +166,7 @@ class Daemon {
   }
 
   void time_is_up() {
+    log_.info("Timeout reached");
     if (options_.once != control::Options::Once::no)
       failure_ = fmt::format("no time from the sources within {} s (-t)", options_.timeout->count());
     loop_->stop();
@@ -244,7 +245,8 @@ Result<void> run_daemon(const control::Options& options, const control::Config& 
   if (auto started = daemon.start(); !started) {
     // main shows it on the terminal; the log gets it too, unless that is the terminal.
     daemon.log().set_echo(false);
-    if (!options.log_to_terminal) daemon.log().write(os::LogLevel::fatal, started.error().message);
+    if (!options.log_to_terminal)
+      daemon.log().write(os::LogLevel::fatal, "Fatal error : " + started.error().message);
     return started;
   }
   if (background) background->ready();

@@ -180,7 +180,10 @@ bool SourceSelector::believe_majority(Work& work) const {
       low = e.offset;
     }
   }
-  if (static_cast<std::size_t>(most) * 2 <= voters.size()) {
+  work.out.voters = voters.size();
+  work.out.agreeing = static_cast<std::size_t>(most);
+  work.out.only_trusted_vote = trusted_only;
+  if (work.out.agreeing * 2 <= voters.size()) {
     work.judge_good(SelectState::falseticker);
     work.good.clear();
     return false;

@@ -106,6 +106,9 @@ struct Selection {
   Leap leap = Leap::unsynchronised;     // majority of the believed, if selected
   std::uint8_t stratum = 0;             // of the selected source
   std::size_t combined = 0;             // sources in the estimate
+  std::size_t voters = 0;               // sources whose claims were compared
+  std::size_t agreeing = 0;             // the most of them that overlap
+  bool only_trusted_vote = false;
 };
 
 class SourceSelector {

@@ -52,6 +52,11 @@ NtpSource config_of(const status::AddSource& c) {
   return s;
 }
 
+bool is_offline(const NtpPart& part) {
+  const ntp::Connectivity now = part.association.connectivity();
+  return now == ntp::Connectivity::offline || now == ntp::Connectivity::burst_offline;
+}
+
 }  // namespace
 
 template <typename Action>
@@ -67,7 +72,7 @@ Status SourceManager::for_each(const status::SourceMask& mask, Action action) {
 
 Status SourceManager::online(const status::SourceMask& mask) {
   return for_each(mask, [this](Source& s) {
-    const bool was_offline = s.ntp->association.connectivity() == ntp::Connectivity::offline;
+    const bool was_offline = is_offline(*s.ntp);
     s.ntp->config.offline = false;
     if (!s.ntp->resolved()) return;
     act(s, s.ntp->association.go_online(moment()));
@@ -77,7 +82,7 @@ Status SourceManager::online(const status::SourceMask& mask) {
 
 Status SourceManager::offline(const status::SourceMask& mask) {
   const Status status = for_each(mask, [this](Source& s) {
-    const bool was_offline = s.ntp->association.connectivity() == ntp::Connectivity::offline;
+    const bool was_offline = is_offline(*s.ntp);
     s.ntp->config.offline = true;
     if (!s.ntp->resolved()) return;
     act(s, s.ntp->association.go_offline());

@@ -208,13 +208,15 @@ void SourceManager::act(Source& source, ntp::Actions actions) {
     } else if (const auto* gone = std::get_if<ntp::Unreachable>(&action)) {
       unreachable(source, gone->reason);
     } else if (const auto* kiss = std::get_if<ntp::KissReceived>(&action)) {
-      log(os::LogLevel::info,
+      log(os::LogLevel::warning,
           fmt::format("Received KoD {} from {}", std::string_view{kiss->code.data(), kiss->code.size()},
                       source.label()));
     } else if (const auto* packet_judged = std::get_if<ntp::PacketJudged>(&action)) {
       record(source, *packet_judged);
     } else if (std::holds_alternative<ntp::WentOffline>(action)) {
-      log(os::LogLevel::info, fmt::format("Source {} offline", source.label()));
+      // Told before when it was a command: this is the end of the burst that was let run.
+      if (!source.ntp->config.offline)
+        log(os::LogLevel::info, fmt::format("Source {} offline", source.label()));
       update_selection();
     }
   }
@@ -285,7 +287,8 @@ void SourceManager::every_second() {
 
 void SourceManager::clock_was_set(double delta) {
   log(os::LogLevel::warning,
-      fmt::format("The system clock was set by {:.6f} seconds by another program", delta));
+      fmt::format("{} time jump detected! The clock was set by {:.6f} seconds by another program",
+                  delta > 0 ? "Forward" : "Backward", delta));
   const WallTime before = clock::advanced(host_.kernel_time(), -delta);
   const clock::ClockChange change{steering_.cooked(before), 0, delta};
   steering_.moved(before, delta);

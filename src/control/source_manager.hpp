@@ -16,6 +16,7 @@
 #include "clock/served_reference.hpp"
 #include "control/clock_steering.hpp"
 #include "control/drift_file.hpp"
+#include "control/selection_notice.hpp"
 #include "control/source.hpp"
 #include "ntp/mac.hpp"
 #include "os/log.hpp"
@@ -206,7 +207,8 @@ class SourceManager {
   void update_selection();
   [[nodiscard]] std::vector<clock::Candidate> candidates();
   void note_selection(const clock::Selection& selection);
-  void note_selected(const clock::Selection& selection);
+  void note_falseticker(Source& source, const clock::Selection& selection, bool switched);
+  void select(std::optional<SourceId> id);
   void update_clock(const clock::Selection& selection);
   void once(const clock::Selection& selection);
   void give_up_once();
@@ -255,7 +257,7 @@ class SourceManager {
   };
   Followed followed_;
   std::optional<SourceId> selected_;
-  clock::SelectionOutcome outcome_ = clock::SelectionOutcome::no_sources;
+  SelectionNotice selection_notice_;
   std::uint64_t drift_written_at_ = 0;  // updates
   double last_system_offset_ = 0;       // s, found by the last update and not corrected before
   bool finished_ = false;

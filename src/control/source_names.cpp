@@ -116,6 +116,7 @@ void SourceManager::replace_address(Source& source, const std::vector<IpAddress>
 }
 
 void SourceManager::unreachable(Source& source, ntp::Unreachable::Reason /*reason*/) {
+  update_selection();  // so that the log hears of it when no source ever answered
   if (!source.ntp->config_is_numeric) want_address(source.line, source.id);
 }
 

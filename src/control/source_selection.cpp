@@ -30,19 +30,6 @@ clock::AuthenticationRule authentication_rule(AuthSelectMode mode) {
   return clock::AuthenticationRule::ignore;
 }
 
-const char* reason(clock::SelectionOutcome outcome) {
-  switch (outcome) {
-    case clock::SelectionOutcome::no_majority:
-      return "no majority";
-    case clock::SelectionOutcome::too_few:
-      return "too few selectable sources (minsources)";
-    case clock::SelectionOutcome::none_required:
-      return "no selectable required source";
-    default:
-      return "no selectable sources";
-  }
-}
-
 }  // namespace
 
 std::vector<clock::Candidate> SourceManager::candidates() {
@@ -84,37 +71,45 @@ void SourceManager::update_selection() {
 }
 
 void SourceManager::note_selection(const clock::Selection& selection) {
-  using Outcome = clock::SelectionOutcome;
+  const Source* const chosen =
+      selection.selected >= 0 ? sources_[static_cast<std::size_t>(selection.selected)].get() : nullptr;
+  const bool switched = chosen != nullptr && selected_ != chosen->id;
+  SelectionNotice::Situation situation{selection, switched};
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     Source& s = *sources_[i];
     s.verdict = selection.verdicts[i];
-    const bool is_false = s.verdict.state == clock::SelectState::falseticker &&
-                          selection.outcome != Outcome::no_majority;  // else nobody knows who is wrong
-    const bool known = std::exchange(s.called_false, is_false);
-    if (is_false && !known) log(os::LogLevel::info, fmt::format("Detected falseticker {}", s.label()));
+    note_falseticker(s, selection, switched);
+    if (s.status.reach == 0 && !s.effective.no_select) ++situation.unreachable;
+    situation.polled_enough |= !s.starting();
   }
-  if (selection.selected >= 0) {
-    note_selected(selection);
-    return;
-  }
-  if (selection.outcome == Outcome::waiting) return;
-  if (selection.outcome != outcome_ || selected_)
-    log(os::LogLevel::info, fmt::format("Can't synchronise: {}", reason(selection.outcome)));
-  outcome_ = selection.outcome;
-  if (selected_ && outcome_ == Outcome::no_majority)
+  const auto loss = selection_notice_.update(situation);
+  if (loss && options_.use == ClockUse::follow) log(os::LogLevel::warning, *loss);
+  if (switched) return select(chosen->id);
+  if (chosen != nullptr || selection.outcome == clock::SelectionOutcome::waiting) return;
+  if (selected_ && selection.outcome == clock::SelectionOutcome::no_majority)
     record_tracking(before_update(host_.kernel_time()), nullptr);
-  if (Source* before = selected_ ? find(*selected_) : nullptr) before->set_selected(false);
-  selected_.reset();
+  select(std::nullopt);
 }
 
-void SourceManager::note_selected(const clock::Selection& selection) {
-  Source& s = *sources_[static_cast<std::size_t>(selection.selected)];
-  outcome_ = clock::SelectionOutcome::selected;
-  if (selected_ == s.id) return;
+// Once for each time that it begins to lie, and not again before another source was selected: one that is now
+// in and now out would fill the log.
+void SourceManager::note_falseticker(Source& source, const clock::Selection& selection, bool switched) {
+  const bool is_false =
+      source.verdict.state == clock::SelectState::falseticker &&
+      selection.outcome != clock::SelectionOutcome::no_majority;  // else nobody knows who is wrong
+  if (is_false && !source.called_false && options_.use == ClockUse::follow)
+    log(os::LogLevel::warning, fmt::format("Detected falseticker {}", source.label()));
+  source.called_false = is_false || (source.called_false && !switched);
+}
+
+void SourceManager::select(std::optional<SourceId> id) {
   if (Source* before = selected_ ? find(*selected_) : nullptr) before->set_selected(false);
-  selected_ = s.id;
-  s.set_selected(true);
-  if (options_.use == ClockUse::follow) log(os::LogLevel::info, fmt::format("Selected source {}", s.label()));
+  selected_ = id;
+  Source* const now = id ? find(*id) : nullptr;
+  if (now == nullptr) return;
+  now->set_selected(true);
+  if (options_.use == ClockUse::follow)
+    log(os::LogLevel::info, fmt::format("Selected source {}", now->label()));
 }
 
 void SourceManager::update_clock(const clock::Selection& selection) {
@@ -129,10 +124,9 @@ void SourceManager::update_clock(const clock::Selection& selection) {
   if (action->kind == clock::UpdateKind::ignored || action->kind == clock::UpdateKind::give_up) {
     const bool end = action->kind == clock::UpdateKind::give_up;
     log(end ? os::LogLevel::fatal : os::LogLevel::warning,
-        fmt::format(
-            "Adjustment of {:.3f} seconds exceeds the allowed maximum of {:.3f} seconds (maxchange): {}",
-            offset, settings_.max_change ? settings_.max_change->offset.count() : 0.0,
-            end ? "exiting" : "ignored"));
+        fmt::format("Adjustment of {:.3f} seconds exceeds the allowed maximum of {:.3f} seconds ({})", offset,
+                    settings_.max_change ? settings_.max_change->offset.count() : 0.0,
+                    end ? "exiting" : "ignored"));
     if (end) {
       finished_ = true;
       host_.finish(false);
@@ -170,7 +164,7 @@ void SourceManager::once(const clock::Selection& selection) {
       return;
     }
   }
-  log(os::LogLevel::warning,
+  log(os::LogLevel::info,
       fmt::format("System clock wrong by {:.6f} seconds ({})", offset, step ? "step" : "ignored"));
   host_.finish(true);
 }
@@ -187,7 +181,7 @@ void SourceManager::give_up_once() {
     if (!s->ntp->resolved() || !(burst_over || silent || a.denied())) return;
   }
   finished_ = true;
-  log(os::LogLevel::error, "No suitable source for synchronisation");
+  log(os::LogLevel::warning, "No suitable source for synchronisation");
   host_.finish(false);
 }
 

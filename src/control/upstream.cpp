@@ -29,7 +29,10 @@ std::optional<Drift> read_drift_file(const Settings& settings, os::Log& log) {
     log.info("Frequency {:.3f} +/- {:.3f} ppm read from {}", drift->frequency_ppm, drift->skew_ppm,
              settings.drift_file);
   else
-    log.warning("{}: expected a frequency and its skew in ppm; starting without", settings.drift_file);
+    log.warning(
+        "Could not read valid frequency and skew from driftfile {}: expected two numbers in ppm; starting "
+        "without",
+        settings.drift_file);
   return drift;
 }
 

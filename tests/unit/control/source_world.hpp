@@ -20,6 +20,7 @@ struct Server {
   double offset = 0;  // s, of its clock against the true time
   bool answers = true;
   std::uint8_t stratum = 1;
+  std::uint32_t refid = 0x47505300;  // "GPS"; of stratum 0 the kiss code
 };
 
 // The real device's behaviour, as numbers: a step moves the kernel's clock, a frequency makes it run faster.
@@ -106,7 +107,7 @@ class World final : public SourceHost {
     reply[1] = std::byte{server.stratum};
     reply[2] = request[2];
     reply[3] = std::byte{0xE6};  // 2^-26
-    store_be32(reply.data() + 12, 0x47505300);
+    store_be32(reply.data() + 12, server.refid);
     store_be64(reply.data() + 16, t - (1ULL << 32));
     std::copy_n(request.begin() + 40, 8, reply.begin() + 24);
     store_be64(reply.data() + 32, t);
