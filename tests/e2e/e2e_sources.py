@@ -20,7 +20,8 @@ class Beside(unittest.TestCase):
 
     @classmethod
     def begin(cls, addresses, lines, heard):
-        """Both follow `lines` until each has a full reachability register of every address in `heard`."""
+        """Both follow `lines` until each has a full reachability register of every address in `heard`. `{dir}` in a line is the
+        lab's directory."""
         reason = world.why_not()
         if reason:
             raise unittest.SkipTest(reason)
@@ -34,6 +35,7 @@ class Beside(unittest.TestCase):
         cls.host.address("srv0", "10.96.0.1/24")
         cls.client.address("cli0", "10.96.0.2/24")
         cls.serve()
+        lines = [line.format(dir=cls.lab.dir) for line in lines]
         cls.daemon = cls.host.spawn([world.wiretimed(), "-d", "-x", "user root", "allow", *lines], name="daemon")
         cls.stock = peers.chronyd(cls.host, "stock", "port 0", *lines)
         if not cls.daemon.wait_for("Selected source", 30):

@@ -45,6 +45,7 @@ struct Owner {
   Header last_sent{};
   bool sent_any = false;
   bool offered_origin = false;  // the packet at hand names our last request
+  bool authentic = false;       // and is as authentic as it must be
 
   const Moment& moment() {
     for (auto& r : now.random) {
@@ -68,7 +69,7 @@ struct Owner {
         association.transmitted({now.wall, 0, StampSource::daemon});
       }
       if (const auto* taken = std::get_if<SampleTaken>(&action)) {
-        require(receiving && sent_any && offered_origin);
+        require(receiving && sent_any && offered_origin && authentic);
         const auto& s = taken->sample;
         require(std::isfinite(s.offset) && std::isfinite(s.root_dispersion));
         require(s.peer_delay > 0 && s.peer_dispersion > 0 && s.stratum < 16);
@@ -101,7 +102,12 @@ void receive(Owner& owner, Script& script) {
   r.bytes = {bytes.get(), length};
   r.stamp = {owner.now.wall, 0, static_cast<StampSource>(how >> 4 & 1U)};
   r.own_refid = 0xC000'0202U;
-  r.authentication = (how & 32U) != 0 ? AuthResult::failed : AuthResult::none;
+  r.authentication = (how & 32U) != 0   ? AuthResult::failed
+                     : (how & 64U) != 0 ? AuthResult::passed
+                                        : AuthResult::none;
+  owner.authentic =
+      r.authentication == AuthResult::passed ||
+      (r.authentication == AuthResult::none && !owner.association.options().require_authentication);
   owner.carry_out(owner.association.receive(owner.moment(), r), true);
 }
 
@@ -119,6 +125,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if ((how & 16U) != 0) options.presend_min_poll = 4;
   options.min_poll = (how & 32U) != 0 ? -7 : 4;
   options.auto_offline = (how & 64U) != 0;
+  options.require_authentication = (how & 128U) != 0;
   Owner owner{Association{options, LocalClock{1e-7, -23}}, {}, {}};
   owner.now.wall = WallTime{std::chrono::seconds{2'085'978'490}};  // seconds before the era ends
   owner.now.reference.stratum = 2;
