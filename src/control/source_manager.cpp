@@ -103,6 +103,8 @@ void SourceManager::start() {
   refreshed_at_ = host_.monotonic();
   if (options_.use == ClockUse::follow)
     if (auto ok = steering_.begin(host_.kernel_time()); !ok) report_failure(ok.error());
+  if (const double ppm = -steering_.discipline().tracking().frequency / kPpm; !options_.drift && ppm != 0)
+    log(os::LogLevel::info, fmt::format("Initial frequency {:.3f} ppm", ppm));
   record_tracking(before_update(host_.kernel_time()), nullptr);
   for (const auto* list : {&settings_.sources, &settings_.directory_sources})
     for (const NtpSource& config : *list) add_line(config);

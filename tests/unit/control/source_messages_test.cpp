@@ -31,6 +31,13 @@ std::unique_ptr<World> alone(const std::function<void(Settings&)>& change = {}) 
   return w;
 }
 
+// The kernel's, as another program left it: it makes the clock run faster.
+std::unique_ptr<World> with_frequency(double frequency) {
+  auto device = std::make_unique<FakeSystemClock>();
+  device->frequency_ = frequency;
+  return std::make_unique<World>(std::vector{ntp_server("192.0.2.1")}, ClockUse::follow, std::move(device));
+}
+
 const std::vector<Event> kEvents{
     {"Selected source 192.0.2.1", Level::info,
      [] {
@@ -110,6 +117,12 @@ const std::vector<Event> kEvents{
        w->run(20s);
        w->kernel_offset -= 3;
        w->manager->clock_was_set(-3);
+       return w;
+     }},
+    {"Initial frequency -12.500 ppm", Level::info,
+     [] {
+       auto w = with_frequency(12.5e-6);
+       w->manager->start();
        return w;
      }},
     {"Source 192.0.2.1 offline", Level::info,
