@@ -48,7 +48,7 @@ bool Controller::has_peers() const {
 
 Result<void> Controller::open_ntp_socket(Family family) {
   if (!family_wanted(family)) return {};
-  return note_or_fail(ntp_.open(family), *IpAddress::parse(family == Family::ipv6 ? "::" : "0.0.0.0"));
+  return note_or_fail(ntp_.open(family), IpAddress{{}, family});
 }
 
 Result<void> Controller::open_command_udp(const IpAddress& address) {

@@ -46,7 +46,7 @@ os::SocketResult<void> NtpEndpoints::open(Family family) {
   const bool v6 = family == Family::ipv6;
   const auto& wanted = v6 ? settings_.address_v6 : settings_.address_v4;
   os::Endpoint bind_to;
-  bind_to.address = wanted ? *wanted : *IpAddress::parse(v6 ? "::" : "0.0.0.0");
+  bind_to.address = wanted.value_or(IpAddress{{}, family});
   bind_to.port = settings_.port;
   os::UdpOptions options;
   options.bind_device = settings_.device;

@@ -110,7 +110,7 @@ bool Upstream::open_socket(Exchange& exchange, SourceId id, const os::Endpoint& 
   const bool v6 = to.address.family == Family::ipv6;
   const auto& wanted = v6 ? settings_.acquisition_address_v6 : settings_.acquisition_address_v4;
   os::Endpoint from;
-  from.address = wanted ? *wanted : *IpAddress::parse(v6 ? "::" : "0.0.0.0");
+  from.address = wanted.value_or(IpAddress{{}, to.address.family});
   from.port = settings_.acquisition_port;
   os::UdpOptions options;
   options.bind_device = settings_.acquisition_device;
