@@ -211,7 +211,7 @@ class Daemon {
     // To open port 123 when `chronyc allow` first needs it; to tell steering programs about new addresses.
     std::vector<os::Capability> keep{os::Capability::net_bind_service};
     if (!config_.dataplanes.empty()) keep.push_back(os::Capability::bpf);
-    if (control::has_ntp_sources(config_) && !options_.no_clock_control &&
+    if (control::has_sources(config_) && !options_.no_clock_control &&
         options_.once != control::Options::Once::report_offset)
       keep.push_back(os::Capability::sys_time);
     return os::drop_privileges(*user_, keep);

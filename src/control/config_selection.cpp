@@ -145,7 +145,7 @@ AuthSelectMode read_auth_select_mode(Arguments& args) {
 
 std::span<const Directive> selection_directives() {
   static constexpr Directive kRows[] = {
-      {"refclock", read_refclock, Effect::later, Repeat::accumulate},
+      {"refclock", read_refclock, Effect::now, Repeat::accumulate},
       {"authselectmode", [](Arguments& a, Settings& s) { s.auth_select_mode = read_auth_select_mode(a); }},
       {"combinelimit", [](Arguments& a, Settings& s) { s.combine_limit = a.real_from(0.0); }},
       {"maxdistance", [](Arguments& a, Settings& s) { s.max_distance = a.seconds(); }},

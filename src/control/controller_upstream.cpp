@@ -11,7 +11,7 @@
 namespace wiretime::control {
 
 bool Controller::follows_sources() const {
-  return upstream_ && (has_ntp_sources(config_) || upstream_->manager().has_sources());
+  return upstream_ && (has_sources(config_) || upstream_->manager().has_sources());
 }
 
 WallTime Controller::served_time(WallTime kernel) const {
@@ -25,15 +25,15 @@ bool Controller::take_peer_packet(const os::Datagram& datagram) {
 
 Result<void> Controller::make_upstream() {
   std::unique_ptr<clock::ClockDevice> device;
-  const bool steer = has_ntp_sources(config_) && environment_.clock_control &&
-                     environment_.clock_use != ClockUse::print_once;
+  const bool steer =
+      has_sources(config_) && environment_.clock_control && environment_.clock_use != ClockUse::print_once;
   if (steer) {
     auto system = os::SystemClock::open({config_.rtc_sync});
     if (!system) return tl::make_unexpected(system.error());
     device = std::move(*system);
   } else {
     device = std::make_unique<clock::VirtualClock>();
-    if (has_ntp_sources(config_) && environment_.clock_use == ClockUse::follow)
+    if (has_sources(config_) && environment_.clock_use == ClockUse::follow)
       environment_.log.info("Disabled control of system clock");
   }
   SourceManager::Options options;

@@ -25,12 +25,9 @@ Result<ntp::AccessRules> access_rules(const std::vector<AccessRule>& rules, cons
   return out;
 }
 
-bool has_ntp_sources(const Settings& s) {
-  return !s.sources.empty() || !s.directory_sources.empty();
-}
-
 bool has_sources(const Settings& s) {
-  return has_ntp_sources(s) || !s.refclocks.empty() || !s.init_step_slew.hosts.empty();
+  return !s.sources.empty() || !s.directory_sources.empty() || !s.refclocks.empty() ||
+         !s.init_step_slew.hosts.empty();
 }
 
 std::chrono::seconds default_orphan_wait(const Settings& settings) {

@@ -22,8 +22,6 @@ using Resolve = std::function<Result<std::vector<IpAddress>>(const std::string& 
 [[nodiscard]] Result<ntp::AccessRules> access_rules(const std::vector<AccessRule>& rules,
                                                     const Resolve& resolve);
 
-// Servers, pools or peers: what this version follows.
-[[nodiscard]] bool has_ntp_sources(const Settings& settings);
 [[nodiscard]] bool has_sources(const Settings& settings);
 // How long an orphan waits for its sources after start when nobody said: a restart must not serve an unset
 // clock, and an isolated network has nothing to wait for.

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "ntp/mac.hpp"
+#include "ntp/reference_id.hpp"
 #include "os/resolver.hpp"
 
 namespace wiretime::control {
@@ -42,18 +43,65 @@ ntp::SourceOptions association_options(const NtpSource& config, const SourceDefa
   return o;
 }
 
-clock::StatisticsConfig statistics_config(const NtpSource& config, const SourceDefaults& defaults) {
+namespace {
+
+constexpr unsigned kPollsToStart = 8;  // by which a source that answers has samples enough
+
+// `Config`: NtpSource or Refclock.
+template <typename Config>
+clock::StatisticsConfig window_config(const Config& config, const SourceDefaults& defaults) {
   clock::StatisticsConfig c;
   constexpr std::size_t kMost = clock::SourceStatistics::kMaxSamples;
   const std::size_t most = config.max_samples.value_or(defaults.settings.max_samples);
   c.max_samples = most == 0 ? kMost : std::clamp<std::size_t>(most, 1, kMost);
   c.min_samples =
       std::clamp<std::size_t>(config.min_samples.value_or(defaults.settings.min_samples), 1, c.max_samples);
-  c.min_delay = config.min_delay.count();
-  c.asymmetry = config.asymmetry;
   c.clock_precision = defaults.clock_precision;
   c.frequency_sd = defaults.frequency_sd;
   return c;
+}
+
+}  // namespace
+
+clock::StatisticsConfig statistics_config(const NtpSource& config, const SourceDefaults& defaults) {
+  clock::StatisticsConfig c = window_config(config, defaults);
+  c.min_delay = config.min_delay.count();
+  c.asymmetry = config.asymmetry;
+  return c;
+}
+
+clock::StatisticsConfig statistics_config(const Refclock& config, const SourceDefaults& defaults) {
+  clock::StatisticsConfig c = window_config(config, defaults);
+  c.asymmetry = 0;  // there is no path
+  return c;
+}
+
+clock::RefclockConfig refclock_config(const Refclock& config, const SourceDefaults& defaults) {
+  clock::RefclockConfig c;
+  c.polled = config.driver != Refclock::Driver::sock;
+  c.poll = config.poll;
+  c.driver_poll = config.driver_poll;
+  c.rate = config.rate;
+  c.max_lock_age = config.max_lock_age;
+  c.width = config.width.count();
+  c.pps = config.pps;
+  c.tai = config.tai;
+  c.local = config.local;
+  c.offset = config.offset.count();
+  c.delay = config.delay.count();
+  c.precision = std::max(config.precision.value_or(Seconds{0}).count(), defaults.clock_precision);
+  c.max_dispersion = config.max_dispersion.count();
+  c.filter_length = config.filter_length;
+  c.stratum = static_cast<std::uint8_t>(config.stratum);
+  return c;
+}
+
+std::uint32_t refclock_id(const Refclock& config, std::size_t index) {
+  if (!config.refid.empty()) return ntp::named_reference_id(config.refid);
+  constexpr std::string_view kNames[] = {"PPS", "SHM", "SOC", "PHC", "RTC"};
+  const std::string number = std::to_string(index % 100);
+  const auto name = kNames[static_cast<std::size_t>(config.driver)].substr(0, 4 - number.size());
+  return ntp::named_reference_id(std::string{name} + number);
 }
 
 clock::DelayLimits delay_limits(const NtpSource& config, const Settings& settings) {
@@ -95,17 +143,31 @@ Source::Source(SourceId its_id, std::uint32_t its_line, const NtpSource& config,
       select{config.select},
       statistics{statistics_config(config, defaults)},
       effective{select_options(config.select)} {
-  if (config.filter_length > 1)
-    filter.emplace(clock::FilterKind::network, std::size_t{config.filter_length}, true);
+  if (config.filter_length > 1) filter.emplace(clock::FilterKind::network, std::size_t{config.filter_length});
 }
 
+RefclockPart::RefclockPart(const Refclock& its_config, std::size_t its_index, const SourceDefaults& defaults)
+    : config{its_config},
+      index{its_index},
+      lock{config.lock.empty() ? 0 : ntp::named_reference_id(config.lock)},
+      clock{refclock_config(its_config, defaults)} {}
+
+Source::Source(SourceId its_id, std::uint32_t its_line, const Refclock& config, std::size_t index,
+               const SourceDefaults& defaults)
+    : id{its_id},
+      line{its_line},
+      refclock{std::in_place, config, index, defaults},
+      refid{refclock_id(config, index)},
+      select{config.select},
+      statistics{statistics_config(config, defaults)},
+      effective{select_options(config.select)} {}
+
 bool Source::may_be_selected() const {
-  return !ntp || ntp->association.may_be_selected();
+  return ntp ? ntp->association.may_be_selected() : refclock->reach.missed() <= refclock->config.max_unreach;
 }
 
 bool Source::starting() const {
-  constexpr unsigned kPollsToStart = 8;  // requests by which a source that answers has samples enough
-  return ntp && ntp->association.report().transmitted < kPollsToStart;
+  return (ntp ? ntp->association.report().transmitted : refclock->polls) < kPollsToStart;
 }
 
 void Source::set_selected(bool selected) {
@@ -115,14 +177,17 @@ void Source::set_selected(bool selected) {
 void Source::shift(const clock::ClockChange& change) {
   statistics.shift(change);
   if (filter) filter->shift(change);
+  if (refclock) refclock->clock.shift(change);
   if (ntp) ntp->association.shift(change.at, change.frequency, change.offset);
 }
 
 std::string Source::address_text() const {
+  if (refclock) return ntp::reference_name(refid);
   return ntp->resolved() ? ntp->address.address.to_string() : fmt::format("ID#{:010}", id);
 }
 
 std::string Source::label() const {
+  if (refclock) return address_text();
   if (!ntp->resolved()) return ntp->config.name;
   return ntp->config_is_numeric ? address_text() : fmt::format("{} ({})", address_text(), ntp->config.name);
 }

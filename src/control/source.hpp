@@ -9,6 +9,7 @@
 
 #include "clock/delay_test.hpp"
 #include "clock/poll_control.hpp"
+#include "clock/refclock.hpp"
 #include "clock/sample_filter.hpp"
 #include "clock/selection.hpp"
 #include "clock/source_statistics.hpp"
@@ -31,6 +32,11 @@ struct SourceDefaults {
 [[nodiscard]] ntp::SourceOptions association_options(const NtpSource& config, const SourceDefaults& defaults);
 [[nodiscard]] clock::StatisticsConfig statistics_config(const NtpSource& config,
                                                         const SourceDefaults& defaults);
+[[nodiscard]] clock::StatisticsConfig statistics_config(const Refclock& config,
+                                                        const SourceDefaults& defaults);
+[[nodiscard]] clock::RefclockConfig refclock_config(const Refclock& config, const SourceDefaults& defaults);
+// As configured, or of the driver's name and `index`: "PPS0", "SHM1", "SO12".
+[[nodiscard]] std::uint32_t refclock_id(const Refclock& config, std::size_t index);
 [[nodiscard]] clock::DelayLimits delay_limits(const NtpSource& config, const Settings& settings);
 [[nodiscard]] clock::SelectOptions select_options(const SelectOptions& configured);
 
@@ -51,12 +57,27 @@ struct NtpPart {
   [[nodiscard]] bool resolved() const { return address.address.family != Family::unspecified; }
 };
 
+// What only a reference clock has.
+struct RefclockPart {
+  RefclockPart(const Refclock& its_config, std::size_t its_index, const SourceDefaults& defaults);
+
+  Refclock config;
+  std::size_t index;   // among the refclock lines
+  std::uint32_t lock;  // refid; 0: none
+  clock::Refclock clock;
+  ntp::ReachRegister reach;
+  unsigned polls = 0;
+};
+
 struct Source {
   Source(SourceId its_id, std::uint32_t its_line, const NtpSource& config, const SourceDefaults& defaults);
+  Source(SourceId its_id, std::uint32_t its_line, const Refclock& config, std::size_t index,
+         const SourceDefaults& defaults);
 
   SourceId id;
-  std::uint32_t line;          // of the configuration: all of a pool share one
-  std::optional<NtpPart> ntp;  // not of a reference clock
+  std::uint32_t line;                    // of the configuration: all of a pool share one
+  std::optional<NtpPart> ntp;            // this
+  std::optional<RefclockPart> refclock;  // or that
   std::uint32_t refid = 0;
   SelectOptions select;  // as configured or changed by chronyc
 
@@ -78,9 +99,9 @@ struct Source {
   [[nodiscard]] bool starting() const;
   void set_selected(bool selected);
   void shift(const clock::ClockChange& change);
-  // "192.0.2.1", before its name has an address chronyd's "ID#0000000007".
+  // "192.0.2.1", before its name has an address chronyd's "ID#0000000007"; "GPS" of a reference clock.
   [[nodiscard]] std::string address_text() const;
-  // For the log: "192.0.2.1", and with its name "192.0.2.1 (ntp.example.net)".
+  // For the log: "192.0.2.1", and with its name "192.0.2.1 (ntp.example.net)"; "GPS" of a reference clock.
   [[nodiscard]] std::string label() const;
 };
 

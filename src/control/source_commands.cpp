@@ -166,7 +166,7 @@ Status SourceManager::remove(const status::SourceAddress& address) {
 }
 
 Status SourceManager::set_select_options(const status::SetSelectOptions& command) {
-  Source* const s = find(command.source);
+  Source* const s = find(command.source, command.reference_id);
   if (s == nullptr) return Status::no_such_source;
   const auto set = [&](std::uint32_t bit, bool& option) {
     if ((command.mask & bit) != 0) option = (command.options & bit) != 0;

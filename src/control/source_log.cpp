@@ -62,6 +62,19 @@ void SourceManager::record_statistics(const Source& source, const std::optional<
   host_.record(r);
 }
 
+void SourceManager::record(const Source& refclock, std::optional<double> raw, const clock::Sample& sample) {
+  if (!settings_.logs.refclocks) return;
+  const clock::Refclock& clock = refclock.refclock->clock;
+  status::RefclockRecord r;
+  r.time = sample.time;
+  r.refid = refclock.address_text();
+  r.leap = static_cast<std::uint8_t>(sample.leap);
+  if (raw) r.raw = {static_cast<unsigned>(clock.ticks()), clock.pulses(), *raw};
+  r.offset = sample.offset;
+  r.dispersion = sample.peer_dispersion;
+  host_.record(r);
+}
+
 void SourceManager::record_selection(const clock::Selection& selection, WallTime now) {
   if (!settings_.logs.selection) return;
   for (std::size_t i = 0; i < sources_.size(); ++i) {

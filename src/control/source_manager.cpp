@@ -95,6 +95,7 @@ Source* SourceManager::find(const status::SourceAddress& address) {
 }
 
 status::SourceAddress SourceManager::address_of(const Source& source) {
+  if (source.refclock) return {IpAddress::v4(source.refid), {}};
   if (source.ntp->resolved()) return {source.ntp->address.address, {}};
   return {{}, source.id};
 }
@@ -106,6 +107,7 @@ void SourceManager::start() {
   if (const double ppm = -steering_.discipline().tracking().frequency / kPpm; !options_.drift && ppm != 0)
     log(os::LogLevel::info, fmt::format("Initial frequency {:.3f} ppm", ppm));
   record_tracking(before_update(host_.kernel_time()), nullptr);
+  start_refclocks();
   for (const auto* list : {&settings_.sources, &settings_.directory_sources})
     for (const NtpSource& config : *list) add_line(config);
 }
@@ -134,7 +136,10 @@ void SourceManager::forget_measurements(Source& source) {
   source.statistics.reset();
   if (source.filter) source.filter->reset();
   source.status = {};
-  if (source.ntp) {
+  if (source.refclock) {
+    source.refclock->clock.reset();
+    source.refclock->reach.clear();
+  } else {
     source.ntp->polls.reset();
     source.ntp->copied_refid.reset();
   }
@@ -152,7 +157,11 @@ void SourceManager::remove_source(SourceId id) {
 // --- events -----------------------------------------------------------------------------------------------
 
 void SourceManager::timer(SourceId id) {
-  if (Source* source = find(id); source != nullptr && source->ntp)
+  Source* const source = find(id);
+  if (source == nullptr) return;
+  if (source->refclock)
+    refclock_timer(*source);
+  else
     act(*source, source->ntp->association.timer(moment()));
 }
 
@@ -256,12 +265,8 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
     filtered = added ? source.filter->take() : std::nullopt;
     added = filtered.has_value();
   }
-  const auto line_before = source.statistics.line();
-  if (added) added = source.statistics.add(*filtered);
+  if (added) added = accumulate(source, *filtered);
   if (added) {
-    record_statistics(source, line_before);
-    source.fresh = true;
-    source.measured_offset = filtered->offset;
     source.ntp->polls.adapt(source.statistics);
     judgement.poll = source.ntp->polls.poll();
   }
@@ -270,6 +275,15 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
   act(source, source.ntp->association.judged(moment(), judgement));
   if (added) update_selection();
   give_up_once();
+}
+
+bool SourceManager::accumulate(Source& source, const clock::Sample& sample) {
+  const auto line_before = source.statistics.line();
+  if (!source.statistics.add(sample)) return false;
+  record_statistics(source, line_before);
+  source.fresh = true;
+  source.measured_offset = sample.offset;
+  return true;
 }
 
 void SourceManager::take_status(Source& source, const ntp::StatusUpdate& status) {

@@ -48,6 +48,11 @@ class SourceHost {
   // Calls SourceManager::looked_up later, never from inside; one at a time.
   virtual void look_up(const std::string& name, Family family) = 0;
 
+  // Asks the driver of the refclock line `index`, counted from 0.
+  [[nodiscard]] virtual std::optional<clock::ClockReading> read_refclock(std::size_t /*index*/) { return {}; }
+  // TAI - UTC in s; 0: not known.
+  [[nodiscard]] virtual int tai_offset(WallTime /*utc*/) const { return 0; }
+
   virtual void log(os::LogLevel level, const std::string& line) = 0;
   // A line of a log file that the configuration asks for.
   virtual void record(const status::LogRecord& /*record*/) {}
@@ -100,6 +105,8 @@ class SourceManager {
   // The same for one that left from the server's port: whichever peer's it is.
   void transmit_stamp_symmetric(std::span<const std::byte> frame, WallTime kernel);
   void looked_up(const Result<std::vector<IpAddress>>& answer);
+  // The driver of a refclock line had something.
+  void receive_reading(std::size_t index, const clock::ClockReading& reading);
   void service_clock();
   void every_second();
   // Somebody else set the clock by `delta` seconds.
@@ -173,6 +180,8 @@ class SourceManager {
   [[nodiscard]] WallTime cooked_now() const { return steering_.cooked(host_.kernel_time()); }
   [[nodiscard]] Source* find(SourceId id);
   [[nodiscard]] Source* find(const status::SourceAddress& address);
+  // Of a reference clock when there is no address.
+  [[nodiscard]] Source* find(const status::SourceAddress& address, std::uint32_t refid);
   [[nodiscard]] const Source* find(const status::SourceAddress& address) const;
   [[nodiscard]] static status::SourceAddress address_of(const Source& source);
   void add_line(const NtpSource& config);
@@ -182,6 +191,7 @@ class SourceManager {
   void act(Source& source, ntp::Actions actions);
   void send(Source& source, const ntp::Send& send);
   void take_sample(Source& source, const clock::Sample& sample);
+  [[nodiscard]] bool accumulate(Source& source, const clock::Sample& sample);
   void take_status(Source& source, const ntp::StatusUpdate& status);
   void unreachable(Source& source, ntp::Unreachable::Reason reason);
   void log(os::LogLevel level, const std::string& line) { host_.log(level, line); }
@@ -192,6 +202,16 @@ class SourceManager {
   [[nodiscard]] std::span<const std::byte> without_mac(const NtpPart& source,
                                                        std::span<const std::byte> frame) const;
   void check_key(const NtpSource& config);
+
+  // source_refclocks.cpp
+  void start_refclocks();
+  [[nodiscard]] Source* find_refclock(std::uint32_t refid);
+  void refclock_timer(Source& source);
+  void take_reading(Source& source, const clock::ClockReading& reading);
+  void poll_refclock(Source& source);
+  [[nodiscard]] bool add_refclock_sample(Source& source, clock::Sample sample);
+  [[nodiscard]] std::uint8_t pulse_stratum(const Source& source);
+  void follow_local(Source& source, const clock::SourceEstimate& before);
 
   // source_names.cpp
   void want_address(std::uint32_t line, std::optional<SourceId> replace = {});
@@ -220,6 +240,8 @@ class SourceManager {
   // source_log.cpp: each only when the configuration asks for it
   void record(const Source& source, const ntp::PacketJudged& packet);
   void record_statistics(const Source& source, const std::optional<clock::LineFit>& before);
+  // `raw`: s, as the driver measured it; without, the sample is filtered.
+  void record(const Source& refclock, std::optional<double> raw, const clock::Sample& sample);
   void record_selection(const clock::Selection& selection, WallTime now);
   // The update that made `action` of `offset`, or the loss of all sources when there is no selection.
   struct BeforeUpdate {

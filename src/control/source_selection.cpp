@@ -173,7 +173,10 @@ void SourceManager::once(const clock::Selection& selection) {
 void SourceManager::give_up_once() {
   if (options_.use == ClockUse::follow || finished_ || sources_.empty()) return;
   for (const auto& s : sources_) {
-    if (!s->ntp) continue;
+    if (s->refclock) {
+      if (s->refclock->polls <= kPollsToGiveUp) return;
+      continue;
+    }
     const ntp::Association& a = s->ntp->association;
     const bool burst_over = s->ntp->config.iburst && a.connectivity() == ntp::Connectivity::online &&
                             a.report().transmitted > 1 && a.reach().bits() != 0;

@@ -99,9 +99,12 @@ std::optional<status::SourceReport> SourceManager::source(std::uint32_t index) c
   const Source& s = *sources_[index];
   status::SourceReport r;
   r.address = address_of(s);
-  r.mode = s.is_peer() ? status::SourceMode::peer : status::SourceMode::client;
-  r.state = s.ntp->resolved() ? shown_as(s.verdict.state) : status::SourceState::not_selectable;
-  r.poll = s.ntp->association.schedule().effective_poll(s.status.reach != 0);
+  r.mode = s.refclock    ? status::SourceMode::reference_clock
+           : s.is_peer() ? status::SourceMode::peer
+                         : status::SourceMode::client;
+  r.state = s.refclock || s.ntp->resolved() ? shown_as(s.verdict.state) : status::SourceState::not_selectable;
+  r.poll = s.refclock ? s.refclock->clock.config().poll
+                      : s.ntp->association.schedule().effective_poll(s.status.reach != 0);
   r.reachability = s.status.reach;
   if (s.statistics.samples() == 0) return r;
   const clock::Sample& last = s.statistics.window().back();
@@ -118,7 +121,7 @@ std::optional<status::SourceStats> SourceManager::source_stats(std::uint32_t ind
   const Source& s = *sources_[index];
   status::SourceStats r;
   r.reference_id = s.refid;
-  r.address = address_of(s);
+  if (s.ntp) r.address = address_of(s);
   r.samples = static_cast<std::uint32_t>(s.statistics.samples());
   r.skew_ppm = kUnknownSkewPpm;
   r.standard_deviation = kUnknownDeviation;
@@ -142,7 +145,7 @@ std::optional<status::SelectData> SourceManager::select_data(std::uint32_t index
   const Source& s = *sources_[index];
   status::SelectData r;
   r.reference_id = s.refid;
-  r.address = address_of(s);
+  if (s.ntp) r.address = address_of(s);
   r.state_letter = static_cast<char>(s.verdict.state);
   r.authenticated = s.authenticated();
   r.leap = static_cast<std::uint8_t>(s.status.leap);

@@ -14,6 +14,25 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Nanoseconds kAnswerCheck = 20ms;  // while a name is being looked up
+constexpr unsigned kReadingsAtOnce = 64;    // of one reference clock
+
+os::DriverResult open_refclock(const Refclock& config) {
+  using Driver = Refclock::Driver;
+  switch (config.driver) {
+    case Driver::shm:
+      return os::open_shm_refclock(static_cast<unsigned>(std::stoul(config.parameter)), config.permissions);
+    case Driver::sock:
+      return os::open_sock_refclock(config.parameter);
+    case Driver::pps:
+      return os::open_pps_refclock(config.parameter, config.clear);
+    case Driver::phc:
+      return os::open_phc_refclock(
+          config.parameter, {config.nocrossts, config.extpps, config.clear, config.pin, config.channel});
+    case Driver::rtc:
+      break;  // never configured
+  }
+  return fail("refclock RTC is not supported");
+}
 
 }  // namespace
 
@@ -54,6 +73,7 @@ Upstream::~Upstream() {
     loop_.cancel(exchange.timer);
     loop_.unwatch(exchange.watch);
   }
+  for (const auto watch : refclock_watches_) loop_.unwatch(watch);
 }
 
 void Upstream::start() {
@@ -184,6 +204,33 @@ void Upstream::set_clock_timer(std::optional<Nanoseconds> delay) {
     clock_timer_ = os::EventLoop::TimerId::none;
     manager_.service_clock();
   });
+}
+
+// --- reference clocks -------------------------------------------------------------------------------------
+
+Result<void> Upstream::open_refclocks() {
+  for (const Refclock& config : settings_.refclocks) {
+    auto driver = open_refclock(config);
+    if (!driver) return tl::make_unexpected(driver.error());
+    const std::size_t index = refclocks_.size();
+    refclocks_.push_back(std::move(*driver));
+    if (const int fd = refclocks_.back()->fd(); fd >= 0)
+      refclock_watches_.push_back(
+          loop_.watch(fd, os::kReadable, [this, index](os::Ready) { receive_readings(index); }));
+  }
+  return {};
+}
+
+std::optional<clock::ClockReading> Upstream::read_refclock(std::size_t index) {
+  return index < refclocks_.size() ? refclocks_[index]->poll() : std::nullopt;
+}
+
+void Upstream::receive_readings(std::size_t index) {
+  for (unsigned i = 0; i < kReadingsAtOnce; ++i) {
+    const auto reading = refclocks_[index]->receive();
+    if (!reading) return;
+    manager_.receive_reading(index, *reading);
+  }
 }
 
 // --- names ------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "clock/device.hpp"
 #include "control/log_files.hpp"
@@ -16,6 +17,7 @@
 #include "os/async_resolver.hpp"
 #include "os/event_loop.hpp"
 #include "os/log.hpp"
+#include "os/refclock_driver.hpp"
 #include "os/udp_socket.hpp"
 
 namespace wiretime::control {
@@ -38,6 +40,8 @@ class Upstream final : private SourceHost {
   Upstream& operator=(const Upstream&) = delete;
   ~Upstream() override;
 
+  // Reference clocks; while there are still privileges.
+  [[nodiscard]] Result<void> open_refclocks();
   void start();
   // The log files were renamed.
   void cycle_logs() { log_files_.cycle(); }
@@ -67,12 +71,14 @@ class Upstream final : private SourceHost {
   void set_timer(SourceId id, std::optional<Nanoseconds> at) override;
   void set_clock_timer(std::optional<Nanoseconds> delay) override;
   void look_up(const std::string& name, Family family) override;
+  [[nodiscard]] std::optional<clock::ClockReading> read_refclock(std::size_t index) override;
   void log(os::LogLevel level, const std::string& line) override { log_.write(level, line); }
   void record(const status::LogRecord& record) override { log_files_.write(record); }
   void clock_stepped() override;
   void clock_updated() override { callbacks_.clock_changed(false); }
   void finish(bool success) override { callbacks_.finish(success); }
 
+  void receive_readings(std::size_t index);
   [[nodiscard]] bool open_socket(Exchange& exchange, SourceId id, const os::Endpoint& to);
   void receive(SourceId id, os::Ready ready);
   void take_answer();
@@ -87,6 +93,8 @@ class Upstream final : private SourceHost {
   LogFiles log_files_;
   Callbacks callbacks_;
   std::unordered_map<SourceId, Exchange> exchanges_;
+  std::vector<std::unique_ptr<os::RefclockDriver>> refclocks_;  // one a refclock line
+  std::vector<os::EventLoop::WatchId> refclock_watches_;
   os::ReceiveBatch batch_;
   os::AsyncResolver resolver_;
   std::optional<Result<std::vector<IpAddress>>> failed_lookup_;

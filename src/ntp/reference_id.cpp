@@ -19,4 +19,18 @@ std::uint32_t reference_id(const IpAddress& address) noexcept {
          digest[3];
 }
 
+std::uint32_t named_reference_id(std::string_view name) noexcept {
+  std::uint32_t refid = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    refid = refid << 8 | (i < name.size() ? static_cast<std::uint8_t>(name[i]) : 0U);
+  return refid;
+}
+
+std::string reference_name(std::uint32_t refid) {
+  std::string name;
+  for (int shift = 24; shift >= 0; shift -= 8)
+    if (const char c = static_cast<char>(refid >> shift & 0xff); c >= ' ' && c <= '~') name += c;
+  return name;
+}
+
 }  // namespace wiretime::ntp

@@ -29,23 +29,23 @@ bool set_path(SocketAddress& address, const std::string& path) noexcept {
 }
 
 // Clears the way for bind: nothing there, or a socket without an owner, which is removed.
-SocketResult<void> remove_stale(const std::string& path, const SocketAddress& address) {
+SocketResult<void> remove_stale(const std::string& path, const SocketAddress& address,
+                                const std::string& what) {
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) return {};
   if (!S_ISSOCK(status.st_mode))
-    return refuse(Kind::in_use, fmt::format("command socket {}: a file that is not a socket is in the way "
-                                            "(move it, or set bindcmdaddress to another path)",
-                                            path));
+    return refuse(Kind::in_use, fmt::format("{} {}: a file that is not a socket is in the way (move it, or "
+                                            "configure another path)",
+                                            what, path));
   FileDescriptor probe{socket(AF_UNIX, SOCK_DGRAM, 0)};
   if (!probe.valid()) return refuse(Kind::other, "cannot create a unix socket: " + errno_text());
   if (connect(probe.get(), &address.base, sizeof address.local) == 0 || errno != ECONNREFUSED)
     return refuse(Kind::in_use,
-                  fmt::format("command socket {}: already in use by another program (find it with: ss -xlp | "
-                              "grep {})",
-                              path, path));
+                  fmt::format("{} {}: already in use by another program (find it with: ss -xlp | grep {})",
+                              what, path, path));
   if (unlink(path.c_str()) != 0 && errno != ENOENT)
     return refuse(Kind::no_permission,
-                  fmt::format("cannot remove the stale command socket {}: {}", path, errno_text()));
+                  fmt::format("cannot remove the stale {} {}: {}", what, path, errno_text()));
   return {};
 }
 
@@ -62,26 +62,30 @@ SocketResult<void> check_directory(const std::string& directory) {
 
 }  // namespace
 
-SocketResult<UnixDatagramServer> UnixDatagramServer::bind(const std::string& path,
-                                                          std::optional<Owner> owner) {
+SocketResult<FileDescriptor> bind_unix_datagram(const std::string& path, const std::string& what) {
   SocketAddress address;
   if (!set_path(address, path))
-    return refuse(Kind::other, fmt::format("command socket path is too long, at most {} characters: {}",
+    return refuse(Kind::other, fmt::format("{} path is too long, at most {} characters: {}", what,
                                            sizeof address.local.sun_path - 1, path));
+  if (auto clear = remove_stale(path, address, what); !clear) return tl::make_unexpected(clear.error());
+  auto fd = make_socket(AF_UNIX, SOCK_DGRAM, what + ' ' + path);
+  if (!fd) return tl::make_unexpected(fd.error());
+  if (::bind(fd->get(), &address.base, sizeof address.local) == 0) return fd;
+  const int error = errno;
+  return refuse(error == EADDRINUSE ? Kind::in_use
+                : error == EACCES   ? Kind::no_permission
+                                    : Kind::other,
+                fmt::format("cannot create {} {}: {}", what, path, errno_text(error)));
+}
+
+SocketResult<UnixDatagramServer> UnixDatagramServer::bind(const std::string& path,
+                                                          std::optional<Owner> owner) {
   const auto directory = parent_directory(path);
   if (auto made = create_directory(directory, 0770, owner); !made)
     return refuse(Kind::other, made.error().message);
   if (auto checked = check_directory(directory); !checked) return tl::make_unexpected(checked.error());
-  if (auto clear = remove_stale(path, address); !clear) return tl::make_unexpected(clear.error());
-  auto fd = make_socket(AF_UNIX, SOCK_DGRAM, "command socket " + path);
+  auto fd = bind_unix_datagram(path, "command socket");
   if (!fd) return tl::make_unexpected(fd.error());
-  if (::bind(fd->get(), &address.base, sizeof address.local) != 0) {
-    const int error = errno;
-    return refuse(error == EADDRINUSE ? Kind::in_use
-                  : error == EACCES   ? Kind::no_permission
-                                      : Kind::other,
-                  fmt::format("cannot create command socket {}: {}", path, errno_text(error)));
-  }
   UnixDatagramServer server{std::move(*fd), path};
   chmod(path.c_str(), 0660);
   return server;

@@ -13,10 +13,14 @@
 
 namespace wiretime::os {
 
+// A socket bound to `path`. A socket file that nobody answers any more is replaced; any other file, or one
+// that somebody listens on, is an error. `what`, for messages: "command socket".
+[[nodiscard]] SocketResult<FileDescriptor> bind_unix_datagram(const std::string& path,
+                                                              const std::string& what);
+
 class UnixDatagramServer {
  public:
-  // Creates the directory (0770, given to `owner`) when missing. A socket file that nobody answers any more
-  // is replaced; any other file, or one that somebody listens on, is an error.
+  // Creates the directory (0770, given to `owner`) when missing.
   [[nodiscard]] static SocketResult<UnixDatagramServer> bind(const std::string& path,
                                                              std::optional<Owner> owner = {});
   UnixDatagramServer(UnixDatagramServer&& other) noexcept;

@@ -68,7 +68,12 @@ class World final : public SourceHost {
     return clock::advanced(WallTime{1'800'000'000s} + now, kernel_offset);
   }
   std::array<std::uint64_t, 3> random() override { return {++counter * 0x9E37'79B9'7F4A'7C15U, counter, 0}; }
-  clock::Reference reference() const override { return {}; }
+  clock::Reference reference() const override { return served; }
+  std::optional<clock::ClockReading> read_refclock(std::size_t index) override {
+    const auto refclock = refclocks.find(index);
+    return refclock != refclocks.end() ? refclock->second() : std::nullopt;
+  }
+  int tai_offset(WallTime) const override { return 37; }
   bool serves_others() const override { return false; }
   bool send(SourceId id, const os::Endpoint& to, std::span<const std::byte> bytes, ntp::SocketUse) override {
     ++sent;
@@ -142,6 +147,10 @@ class World final : public SourceHost {
       }
     }
   }
+  // What a reference clock reads now that is `offset` seconds ahead of true time.
+  [[nodiscard]] clock::ClockReading reading(double offset) const {
+    return clock::reading_of(kernel_time(), clock::advanced(WallTime{1'800'000'000s} + now, offset));
+  }
   // Lets the kernel's clock run to `to`, which is true time.
   void advance(Nanoseconds to) {
     if (real != nullptr) kernel_offset += real->frequency_ * std::chrono::duration<double>(to - now).count();
@@ -168,6 +177,8 @@ class World final : public SourceHost {
   FakeSystemClock* real = nullptr;
   std::optional<SourceManager> manager;
   std::map<IpAddress, Server> servers;
+  std::map<std::size_t, std::function<std::optional<clock::ClockReading>()>> refclocks;  // by line
+  clock::Reference served;
   std::map<SourceId, Nanoseconds> timers;
   std::multimap<Nanoseconds, Arrival> arrivals;
   std::optional<Nanoseconds> clock_timer;

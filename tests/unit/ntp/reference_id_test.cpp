@@ -17,3 +17,11 @@ TEST_CASE("the reference id of an IPv6 server is the beginning of its address's 
 TEST_CASE("no address, no reference id") {
   CHECK(ntp::reference_id({}) == 0);
 }
+
+TEST_CASE("the reference id of a reference clock is its name, and back") {
+  CHECK(ntp::named_reference_id("GPS") == 0x47505300);
+  CHECK(ntp::named_reference_id("NMEA") == 0x4E4D4541);
+  CHECK(ntp::reference_name(0x47505300) == "GPS");
+  CHECK(ntp::reference_name(0x4E4D4541) == "NMEA");
+  CHECK(ntp::reference_name(0x7F7F0101).empty());
+}
