@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How queues are divided between the two directions of a path (`asymmetry`): if all the jitter is on one of
 // them, as on an access line that is busy one way, a sample's error is half of its excess delay, known in
-// sign, and can be taken off. Found by regression of residuals on excess delay; given up when that no longer
-// holds. Control thread; pure.
+// sign, and can be taken off. Found by regression of residuals on excess delay, from one sample to the next so
+// that slow errors of the estimate, which a busy path and rare polls make large, do not count; given up when
+// that no longer holds. Control thread; pure.
 #pragma once
 
 #include <optional>
@@ -20,7 +21,7 @@ class Asymmetry {
   // `fixed`: -0.5 (all jitter on the way to the source) to +0.5 (all on the way back); not given: estimated.
   explicit Asymmetry(std::optional<double> fixed = std::nullopt) : fixed_{fixed} {}
 
-  // After each sample, all of the window.
+  // After each sample, all of the window in the order of time.
   void observe(std::span<const DelayResidual> window);
   // To be multiplied with the excess delay and added to a measured offset.
   [[nodiscard]] double value() const { return fixed_ ? *fixed_ : in_use_ ? value_ : 0; }

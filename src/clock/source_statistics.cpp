@@ -13,6 +13,10 @@ constexpr std::size_t kSamplesForLine = 3;
 constexpr double kOutlierSigmas = 5;
 constexpr std::size_t kSamplesForOutlier = 8;  // fewer say too little of the noise
 constexpr unsigned kOutliersForChange = 3;
+constexpr std::size_t kFirstSamples = 3;     // that may be from before the clock ran evenly
+constexpr std::size_t kSamplesForStart = 4;  // after them, to tell
+constexpr std::size_t kStartIsOver = 16;     // samples
+constexpr int kNoiseStepsForStart = 12;
 constexpr std::size_t kSamplesForPath = 8;
 constexpr double kPathSpreads = 10;  // of the delays' mean above their least
 constexpr int kNoiseSteps = 2;
@@ -161,6 +165,42 @@ void SourceStatistics::note_outlier(const Sample& sample) {
   path_first_ = 0;
 }
 
+// The clock did not run evenly from the first sample on: the oscillator had just started or somebody was
+// still setting its frequency. Nothing was known then to judge the first samples by, and one of them would
+// widen the noise of the whole window; so later ones judge them, looking back. The clock model has no
+// direction of time.
+void SourceStatistics::forget_false_start() {
+  const std::size_t n = observations_.size();
+  if (prior_.has_state || n < kFirstSamples + kSamplesForStart || n > kStartIsOver) return;
+  std::array<Observation, kStartIsOver> back;
+  for (std::size_t i = 0; i < n; ++i) {
+    back[i] = observations_[n - 1 - i];
+    back[i].time = -back[i].time;
+  }
+  const auto later = std::span{back}.first(n - kFirstSamples);
+  WanderPrior unknown;
+  unknown.frequency = -filtered_.state.frequency;
+  NoiseModel noise;
+  noise.jitter_exponent = static_cast<int>(std::lround(std::log2(std::max(guess_.jitter, 1e-9) * 1e9)));
+  noise = improve_noise_model(later, unknown, noise, guess_, kNoiseStepsForStart);
+  OscillatorState state = run_wander_filter(later, unknown, noise).state;
+  for (std::size_t i = kFirstSamples; i-- > 0;) {
+    const Observation& o = back[n - 1 - i];
+    state.advance(o.time - state.time, noise.wander());
+    const double r = square(noise.jitter()) + o.excess;
+    if (square(o.offset - state.offset) > square(kOutlierSigmas) * (state.p_oo + r)) {
+      const auto bad = static_cast<std::ptrdiff_t>(i + 1);
+      samples_.erase(samples_.begin(), samples_.begin() + bad);
+      extra_.erase(extra_.begin(), extra_.begin() + bad);
+      path_first_ = 0;
+      fill_observations();
+      noise_ = noise;
+      return;
+    }
+    state.update(o.offset, r);
+  }
+}
+
 bool SourceStatistics::add(const Sample& sample) {
   if (!samples_.empty() && sample.time <= samples_.back().time) return false;
   if (samples_.empty()) origin_ = sample.time;
@@ -178,6 +218,7 @@ void SourceStatistics::refit() {
   const double expected = std::max(floor, asymmetry_.share() * mean_excess_);
   guess_.jitter = expected;
   if (samples_.size() >= kSamplesForLine) {
+    forget_false_start();
     noise_ = improve_noise_model(observations_, prior_, noise_, guess_, kNoiseSteps);
     // The window alone cannot tell a good oscillator from an excellent one; many windows can.
     guess_.wander_exponent =

@@ -86,6 +86,7 @@ class SourceStatistics {
   void refit();
   void note_outlier(const Sample& sample);
   void drop_oldest();
+  void forget_false_start();
   [[nodiscard]] double seconds(WallTime t) const { return seconds_between(origin_, t); }
   [[nodiscard]] double excess(const Sample& s, double base) const;
   [[nodiscard]] double excess_variance(const Sample& s, double base, double extra) const;

@@ -220,6 +220,34 @@ TEST_CASE("jitter on one way only is corrected by its delay") {
   CHECK(given < 0.1 * ignored);
 }
 
+TEST_CASE("first samples from before the clock ran evenly do not spoil those after") {
+  Source source{3};
+  source.jitter = 10e-6;
+  source.base = 200e-6;
+  SourceStatistics statistics{StatisticsConfig{}};
+  for (int i = 0; i < 40; ++i) {
+    source.interval = i < 4 ? 2 : 64;
+    Sample s = source.next();
+    // 400 ppm faster from the second sample on: none of it is in the offset of the first.
+    if (i == 0) s.offset += 320e-6;
+    statistics.add(s);
+  }
+  CHECK(statistics.samples() == 39);
+  CHECK(std::fabs(statistics.estimate().offset - source.truth()) < 5e-6);
+  CHECK(statistics.estimate().offset_sd < 5e-6);
+}
+
+TEST_CASE("samples of an even clock are kept from the first on") {
+  int dropped = 0;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    Source source{seed};
+    SourceStatistics statistics{StatisticsConfig{}};
+    for (std::size_t i = 0; i < 20; ++i) statistics.add(source.next());
+    dropped += statistics.samples() < 20;
+  }
+  CHECK(dropped < 300 / 20);
+}
+
 TEST_CASE("reset forgets everything") {
   Source source{6};
   SourceStatistics statistics{StatisticsConfig{}};
