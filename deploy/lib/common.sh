@@ -60,6 +60,12 @@ install_packages() {  # BUILD_DIRECTORY
   fi
 }
 
+# Without it the tests of the real clock are skipped and say why.
+fetch_guest() {  # BUILD_DIRECTORY
+  say "fetching QEMU and a kernel for the virtual machine (unpacked under $1/guest, not installed)"
+  deploy/lib/fetch_guest "$1/guest" || say "they could not be fetched: the tests that need them will be skipped"
+}
+
 fetch_peers() {  # BUILD_DIRECTORY
   say "fetching the stock NTP programs (unpacked under $1/peers, not installed)"
   deploy/lib/fetch_peers "$1/peers" || die "the stock NTP programs could not be fetched"

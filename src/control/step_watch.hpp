@@ -12,13 +12,20 @@ namespace wiretime::control {
 
 class StepWatch {
  public:
-  // Once a second. Seconds by which the clock was set since the last call; nothing when it was not.
+  // Once a second, and before anything is made of the clock: a measurement from after a step, shifted as if
+  // it were from before, would lie in the future. Seconds by which the clock was set since the last call;
+  // nothing when it was not.
   [[nodiscard]] std::optional<double> look(WallTime wall, Nanoseconds monotonic) {
     const Nanoseconds difference = wall.time_since_epoch() - monotonic;
     const std::optional<Nanoseconds> before = last_;
     last_ = difference;
     if (!before || std::chrono::abs(difference - *before) <= kLeast) return std::nullopt;
     return std::chrono::duration<double>(difference - *before).count();
+  }
+  // The same for a wall time read between two monotonic ones. If we lost the CPU in between, the times do not
+  // belong together and the next look has to tell.
+  [[nodiscard]] std::optional<double> look(Nanoseconds before, WallTime wall, Nanoseconds after) {
+    return after - before < kLeast / 2 ? look(wall, after) : std::nullopt;
   }
   // We set it ourselves: the next look begins afresh.
   void forget() { last_.reset(); }

@@ -107,9 +107,14 @@ void Upstream::clock_stepped() {
   callbacks_.clock_changed(true);
 }
 
+void Upstream::watch_for_steps() {
+  const Nanoseconds before = os::monotonic_now();
+  const WallTime wall = os::wall_now();
+  if (const auto delta = step_watch_.look(before, wall, os::monotonic_now())) manager_.clock_was_set(*delta);
+}
+
 void Upstream::every_second() {
-  if (const auto delta = step_watch_.look(os::wall_now(), os::monotonic_now()))
-    manager_.clock_was_set(*delta);
+  watch_for_steps();
   manager_.every_second();
   if (monotonic() < drift_due_) return;
   drift_due_ = monotonic() + settings_.drift_file_interval;
@@ -169,6 +174,7 @@ void Upstream::close_socket(SourceId id) {
 }
 
 void Upstream::receive(SourceId id, os::Ready ready) {
+  watch_for_steps();
   const auto exchange = exchanges_.find(id);
   if (exchange == exchanges_.end() || !exchange->second.socket) return;
   if (ready.error || ready.priority)
@@ -192,6 +198,7 @@ void Upstream::set_timer(SourceId id, std::optional<Nanoseconds> at) {
   if (!at) return;
   exchange.timer = loop_.after(*at - loop_.now(), [this, id] {
     exchanges_[id].timer = os::EventLoop::TimerId::none;
+    watch_for_steps();
     manager_.timer(id);
   });
 }
@@ -202,6 +209,7 @@ void Upstream::set_clock_timer(std::optional<Nanoseconds> delay) {
   if (!delay) return;
   clock_timer_ = loop_.after(*delay, [this] {
     clock_timer_ = os::EventLoop::TimerId::none;
+    watch_for_steps();
     manager_.service_clock();
   });
 }

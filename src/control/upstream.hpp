@@ -82,6 +82,7 @@ class Upstream final : private SourceHost {
   [[nodiscard]] bool open_socket(Exchange& exchange, SourceId id, const os::Endpoint& to);
   void receive(SourceId id, os::Ready ready);
   void take_answer();
+  void watch_for_steps();
   void every_second();
   void write_drift();
 

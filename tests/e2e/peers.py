@@ -105,12 +105,13 @@ def chronyc(host, *command, timeout=15):
     return host.run([program("usr/bin/chronyc"), "-n", *command], timeout, environment())
 
 
-def chronyd(host, name, *directives, fast_by=0.0):
+def chronyd(host, name, *directives, fast_by=0.0, gains_ppm=0.0):
     """A stock chronyd that touches no clock and by default serves nobody. Several fit in one host: its files are /run/NAME.pid
-    and, for ask(), /run/NAME/sock. `fast_by`: seconds its clock is ahead of the machine's (tests/support/clock_shift.c)."""
+    and, for ask(), /run/NAME/sock. `fast_by`: seconds its clock is ahead of the machine's at its start, `gains_ppm`: how it goes on
+    (tests/support/clock_shift.c)."""
     env = environment()
-    if fast_by:
-        env |= {"LD_PRELOAD": os.environ["WIRETIME_CLOCK_SHIFT"], "CLOCK_SHIFT": str(fast_by)}
+    if fast_by or gains_ppm:
+        env |= {"LD_PRELOAD": os.environ["WIRETIME_CLOCK_SHIFT"], "CLOCK_SHIFT": str(fast_by), "CLOCK_DRIFT": str(gains_ppm)}
     return host.spawn([program("usr/sbin/chronyd"), "-d", "-x", "user root", f"pidfile /run/{name}.pid", "cmdport 0",
                        f"bindcmdaddress /run/{name}/sock", *directives], env, name)
 

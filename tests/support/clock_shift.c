@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// LD_PRELOAD library for tests: the program sees a real-time clock that is wrong by CLOCK_SHIFT seconds (a decimal number;
-// positive: fast), and no clock is touched. Kernel packet timestamps would betray the true time, so sockets are
-// refused them and the program reads its clock instead. Makes a stock chronyd -x a server that lies.
+// LD_PRELOAD library for tests: the program sees a real-time clock that is wrong by CLOCK_SHIFT seconds at its start and
+// gains CLOCK_DRIFT ppm (decimal numbers; positive: fast), and no clock is touched. Kernel packet timestamps would
+// betray the true time, so sockets are refused them and the program reads its clock instead. Makes a stock
+// chronyd -x a server that lies.
 #include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
@@ -12,25 +13,35 @@
 
 enum { kNsPerSecond = 1000000000 };
 
-static struct timespec shift;
+static double shift;  // s, at the program's start
+static double drift;  // s/s
+static struct timespec start;  // CLOCK_MONOTONIC
 static int (*real_clock_gettime)(clockid_t, struct timespec *);
 static int (*real_setsockopt)(int, int, int, const void *, socklen_t);
 
+static double number(const char *name) {
+  const char *text = getenv(name);
+  return text ? strtod(text, NULL) : 0;
+}
+
 __attribute__((constructor)) static void prepare(void) {
-  const char *text = getenv("CLOCK_SHIFT");
-  const double seconds = text ? strtod(text, NULL) : 0;
-  shift.tv_sec = (time_t)floor(seconds);
-  shift.tv_nsec = (long)((seconds - floor(seconds)) * kNsPerSecond);
   *(void **)&real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
   *(void **)&real_setsockopt = dlsym(RTLD_NEXT, "setsockopt");
+  shift = number("CLOCK_SHIFT");
+  drift = number("CLOCK_DRIFT") * 1e-6;
+  real_clock_gettime(CLOCK_MONOTONIC, &start);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
   if (!real_clock_gettime) prepare();  // a constructor of another library may come first
   const int status = real_clock_gettime(clock, now);
   if (status != 0 || (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE)) return status;
-  now->tv_sec += shift.tv_sec;
-  now->tv_nsec += shift.tv_nsec;
+  struct timespec running;
+  real_clock_gettime(CLOCK_MONOTONIC, &running);
+  const double age = (double)(running.tv_sec - start.tv_sec) + (double)(running.tv_nsec - start.tv_nsec) / kNsPerSecond;
+  const double wrong = shift + drift * age;
+  now->tv_sec += (time_t)floor(wrong);
+  now->tv_nsec += (long)((wrong - floor(wrong)) * kNsPerSecond);
   if (now->tv_nsec >= kNsPerSecond) {
     now->tv_nsec -= kNsPerSecond;
     ++now->tv_sec;

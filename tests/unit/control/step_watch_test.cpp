@@ -30,3 +30,15 @@ TEST_CASE("slewing at the fastest and our own steps are not mistaken for somebod
   CHECK_FALSE(watch.look(start + 100s, 12s));
   CHECK_FALSE(watch.look(start + 101s, 13s));
 }
+
+TEST_CASE("losing the CPU between two readings is no step, and does not hide one") {
+  StepWatch watch;
+  const WallTime start{1'800'000'000s};
+  CHECK_FALSE(watch.look(10s, start, 10s));
+  CHECK_FALSE(watch.look(11s, start + 1s, 13s));
+  CHECK_FALSE(watch.look(14s, start + 4s, 14s));
+  CHECK_FALSE(watch.look(15s, start + 8s, 16s));
+  const auto stepped = watch.look(17s, start + 10s, 17s);
+  REQUIRE(stepped);
+  CHECK(*stepped == Approx(3.0));
+}

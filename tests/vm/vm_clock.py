@@ -1,0 +1,186 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The kernel's clock in earnest: set, stepped, slewed, steered and recovered in a virtual machine's guest.
+
+Two stock servers stand outside: one with this machine's time, one that gains 2000 ppm on it, so that there is a frequency to
+be learnt which the guest's jitter (milliseconds) cannot hide.
+"""
+import re
+import shlex
+import time
+import unittest
+
+import vm  # first: it finds tests/e2e
+import lab as labs
+import peers
+import tap
+import world
+
+RIGHT, FAST = vm.HOST, "10.95.0.3"
+GAINS = 2000.0  # ppm
+CLOSE = 0.05    # s: the guest's jitter is some milliseconds, on a busy machine more
+HOUR, YEAR = 3600, 365 * 86400
+LOG, DRIFT = "/run/wiretimed.log", "/run/drift"
+POLLS = "iburst minpoll 0 maxpoll 1"
+
+
+class Clock(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        reason = vm.why_not()
+        if reason:
+            raise unittest.SkipTest(reason)
+        cls.lab = labs.Lab()
+        cls.addClassCleanup(cls.lab.close)
+        cls.guest = vm.Guest(cls.lab, rtc="2031-05-05T00:00:00")
+        cls.guest.host.address("vm0", f"{FAST}/24")
+        peers.chronyd(cls.guest.host, "right", f"bindaddress {RIGHT}", "local stratum 1", "allow")
+        peers.chronyd(cls.guest.host, "fast", f"bindaddress {FAST}", "local stratum 1", "allow", gains_ppm=GAINS)
+
+    def setUp(self):
+        self.stop()
+        self.guest.must(f"rm -f {DRIFT} {LOG}; {vm.SCRIPTS}/kernel_clock 0")
+
+    def start(self, *directives, options=""):
+        """The daemon in the guest; what it logs is in log()."""
+        words = " ".join(shlex.quote(word) for word in ("user root", *directives))
+        self.guest.must(f"setsid {world.wiretimed()} -d {options} {words} >{LOG} 2>&1 & echo $! >/run/daemon")
+
+    def stop(self):
+        self.guest.run("[ -e /run/daemon ] && kill $(cat /run/daemon) && while kill -0 $(cat /run/daemon); do sleep 0.1; done; "
+                       "rm -f /run/daemon")
+
+    def log(self):
+        return self.guest.run(f"cat {LOG}").text
+
+    def shift(self, seconds):
+        """Sets the guest's clock, as another program would."""
+        self.guest.must(f"{vm.SCRIPTS}/shift_clock {seconds}")
+
+    def put_right(self):
+        self.shift(self.guest.offset())
+
+    def until(self, what, holds, timeout=60):
+        deadline = time.monotonic() + timeout
+        while not holds():
+            if time.monotonic() > deadline:
+                self.fail(f"not within {timeout} s: {what}\nclock {self.guest.offset()} s behind, kernel {self.guest.kernel_clock()}\n{self.log()}")
+            time.sleep(0.5)
+
+    def until_logged(self, text, timeout=60):
+        self.until(f"'{text}' in the log", lambda: text in self.log(), timeout)
+
+    def until_right(self, server=RIGHT, timeout=60):
+        self.until(f"right to {CLOSE} s by {server}", lambda: abs(self.guest.offset(server)) < CLOSE, timeout)
+
+    def tracking(self):
+        output = self.guest.chronyc("-c", "tracking")
+        self.assertEqual(output.code, 0, str(output))
+        return output.text.strip().split(",")
+
+    def test_query(self):
+        """-Q prints by how much the clock is wrong and leaves it so"""
+        self.shift(3 * HOUR)
+        before = self.guest.offset()
+        output = self.guest.run(f"{world.wiretimed()} -Q 'user root' 'server {RIGHT} iburst'")
+        self.assertEqual(output.code, 0, str(output))
+        wrong = float(re.search(r"System clock wrong by (\S+) seconds \(ignored\)", output.text).group(1))
+        self.assertAlmostEqual(wrong, before, delta=CLOSE)
+        self.assertAlmostEqual(self.guest.offset(), before, delta=CLOSE)
+
+    def test_set_once(self):
+        """-q sets a clock that is wrong by hours or by years, forward and back"""
+        for seconds in (5 * HOUR, -5 * YEAR):
+            self.put_right()
+            self.shift(seconds)
+            before = self.guest.offset()
+            self.assertGreater(abs(before), 3600)
+            output = self.guest.run(f"{world.wiretimed()} -q 'user root' 'server {RIGHT} iburst'")
+            self.assertEqual(output.code, 0, str(output))
+            wrong = float(re.search(r"System clock wrong by (\S+) seconds \(step\)", output.text).group(1))
+            self.assertAlmostEqual(wrong, before, delta=CLOSE)
+            self.assertLess(abs(self.guest.offset()), CLOSE)
+
+    def test_steered(self):
+        """makestep sets the clock once, then its frequency is learnt, told to the kernel, kept in the drift file and over a restart"""
+        self.guest.must("date -s '2020-02-02 02:02:02'")
+        self.start(f"server {FAST} {POLLS}", "makestep 0.1 3", f"driftfile {DRIFT} interval 5", "rtcsync")
+        self.until_logged("System clock was stepped by")
+        self.until_right(FAST)
+        self.until("the kernel runs faster by what the server gains", lambda: abs(self.guest.kernel_clock()["ppm"] - GAINS) < 150, 90)
+        self.until("the drift file says so", lambda: abs(self.drift() + GAINS) < 150, 90)
+        self.assertEqual(self.log().count("System clock was stepped by"), 1, self.log())
+
+        kernel = self.guest.kernel_clock()
+        self.assertEqual(kernel["unsync"], 0)
+        self.assertLess(kernel["maxerror"], 1e6)
+        row = self.tracking()
+        self.assertEqual((row[1], row[2], row[-1]), (FAST, "2", "Normal"))
+        self.assertAlmostEqual(float(row[7]), -GAINS, delta=200)  # chronyc: positive is fast, ours is slow
+
+        self.stop()
+        known = self.drift()
+        self.guest.must(f"{vm.SCRIPTS}/kernel_clock 0")
+        self.start(f"driftfile {DRIFT}", f"server {FAST} offline")  # nothing to learn from
+        self.until_logged(f"ppm read from {DRIFT}")
+        self.until("the frequency is the kernel's again", lambda: abs(self.guest.kernel_clock()["ppm"] + known) < 1, 10)
+        self.assertEqual(self.guest.kernel_clock()["unsync"], 1)
+
+    def drift(self):
+        """ppm by which the drift file says that the clock is fast."""
+        text = self.guest.run(f"cat {DRIFT}")
+        return float(text.text.split()[0]) if text.code == 0 else 0.0
+
+    def test_slewed(self):
+        """an offset without makestep is slewed away, no faster than maxslewrate"""
+        self.put_right()
+        self.shift(-1)
+        self.start(f"server {RIGHT} {POLLS}", "maxslewrate 50000")
+        self.until_logged("Selected source")
+        began, first = time.monotonic(), self.guest.offset()
+        seen = [self.guest.offset() for _ in range(4)]
+        took = time.monotonic() - began
+        self.assertEqual(seen, sorted(seen, reverse=True))
+        self.assertLess(first - seen[-1], 0.05 * took + CLOSE)
+        self.until_right()
+        self.assertNotIn("stepped", self.log())
+
+    def test_external_step(self):
+        """a clock that somebody else sets is noticed, said so, and put right"""
+        self.start(f"server {RIGHT} {POLLS}", "makestep 0.1 -1")
+        self.until_right()
+        for set_it in (lambda: self.guest.must("date -s 'now +2 hours'"), lambda: self.shift(-50)):
+            set_it()
+            self.until_logged("was set by", 20)
+            self.until_right()
+
+    def test_makestep(self):
+        """chronyc makestep ends a slew at once; chronyc makestep T N allows steps from then on"""
+        self.start(f"server {RIGHT} {POLLS}", "makestep 1 1")
+        self.until_right()
+        self.shift(-20)
+        self.until("the correction has begun", lambda: abs(float(self.tracking()[4])) > 5, 30)
+        self.assertIn("200 OK", self.guest.chronyc("makestep").text)
+        self.assertLess(abs(self.guest.offset()), CLOSE)
+        self.assertIn("200 OK", self.guest.chronyc("makestep", "0.5", "-1").text)
+        self.shift(30)
+        self.until_right()
+
+    def test_hands_off(self):
+        """-x follows the server and serves its time, but the clock and its frequency stay as they are"""
+        self.put_right()
+        self.shift(5)
+        self.guest.must(f"{vm.SCRIPTS}/kernel_clock 10")
+        before, kernel = self.guest.offset(), self.guest.kernel_clock()
+        self.start(f"server {RIGHT} {POLLS}", "makestep 0.1 3", "rtcsync", f"driftfile {DRIFT}", "allow", options="-x")
+        self.until_logged("Selected source")
+        self.until("it serves the server's time", lambda: abs(self.guest.offset("127.0.0.1") - before) < CLOSE, 30)
+        self.stop()
+        after = self.guest.kernel_clock()
+        self.assertAlmostEqual(self.guest.offset(), before, delta=CLOSE)
+        self.assertEqual((after["ppm"], after["unsync"]), (kernel["ppm"], kernel["unsync"]))
+        self.assertEqual(self.drift(), 0)
+
+
+if __name__ == "__main__":
+    tap.main()
