@@ -35,6 +35,8 @@ NtpSource config_of(const status::AddSource& c) {
   if (c.max_unreach > 0) s.max_unreach = static_cast<unsigned>(c.max_unreach);
   s.xleave = c.interleaved;
   s.copy = c.copy;
+  s.ext_mono_root = c.extension_f323;
+  s.ext_net_correction = c.extension_f324;
   s.key_id = c.key_id;
   s.nts = c.nts;
   s.select = {c.prefer, c.no_select, c.trust, c.require};
@@ -45,6 +47,7 @@ NtpSource config_of(const status::AddSource& c) {
   s.max_delay_dev_ratio = c.max_delay_dev_ratio;
   s.max_delay_quant = c.max_delay_quantile;
   s.min_delay = Seconds{c.min_delay};
+  if (std::fabs(c.asymmetry) <= 0.5) s.asymmetry = c.asymmetry;  // beyond that: not given
   s.offset = Seconds{c.offset};
   if (c.min_samples >= 0) s.min_samples = static_cast<unsigned>(c.min_samples);
   if (c.max_samples >= 0) s.max_samples = static_cast<unsigned>(c.max_samples);

@@ -123,6 +123,9 @@ void SourceManager::add_line(const NtpSource& given) {
     if (numeric) start_source(*sources_.back());
   }
   check_key(config);
+  if (config.ext_mono_root || config.ext_net_correction)
+    log(os::LogLevel::warning,
+        fmt::format("{}: this version sends no extension fields (extfield)", config.name));
   if (!numeric) want_address(line);
 }
 

@@ -158,7 +158,6 @@ class Association {
   [[nodiscard]] bool uses_previous_request(const Judged& judged) const noexcept;
   [[nodiscard]] std::optional<Refusal> fails_test_a(const Judged& judged, const Measurement& m,
                                                     double precision, double response_time) const noexcept;
-  [[nodiscard]] double asymmetry_correction(double peer_delay) const noexcept;
   [[nodiscard]] bool peer_missed_response(const Judged& judged, double peer_delay) const noexcept;
   [[nodiscard]] bool loops_to_us(const Moment& now, const Reception& reception,
                                  const Reply& reply) const noexcept;

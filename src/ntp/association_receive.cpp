@@ -220,7 +220,7 @@ void Association::take_sample(const Moment& now, const Reception& reception, Jud
   schedule_.note_delay(m.delay);
   clock::Sample sample;
   sample.time = m.time;
-  sample.offset = m.offset + options_.offset_correction + asymmetry_correction(m.delay);
+  sample.offset = m.offset + options_.offset_correction;
   sample.peer_delay = m.delay;
   sample.peer_dispersion = m.dispersion;
   sample.root_delay = r.root_delay + m.delay;
@@ -250,14 +250,6 @@ std::optional<Refusal> Association::fails_test_a(const Judged& judged, const Mea
   }
   if (peer_missed_response(judged, m.delay)) return Refusal::missed_response;
   return {};
-}
-
-// A packet held up on its way to the source makes the source look ahead by half of that, one held up on its
-// way back makes it look behind.
-double Association::asymmetry_correction(double peer_delay) const noexcept {
-  if (!options_.asymmetry) return 0;
-  const double least = options_.min_delay > 0 ? options_.min_delay : schedule_.min_delay();
-  return std::clamp(*options_.asymmetry, -0.5, 0.5) * std::max(peer_delay - least, 0.0);
 }
 
 // In interleaved symmetric mode the times belong together only when no packet between the peers was lost:

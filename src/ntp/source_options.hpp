@@ -2,7 +2,7 @@
 // What a server, pool or peer line says about the exchange with one source, as the association needs it
 // (chrony's names and defaults). Control thread; plain values. Options that only concern statistics or
 // selection are not here: key, nts, prefer, trust, require, noselect, filter, minsamples, maxsamples,
-// polltarget, maxdelayratio, maxdelaydevratio, maxdelayquant.
+// polltarget, maxdelayratio, maxdelaydevratio, maxdelayquant, mindelay, asymmetry.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +34,6 @@ struct SourceOptions {
   unsigned min_stratum = 0;
   double max_delay = 3.0;          // s; a longer round trip gives no sample
   double offset_correction = 0.0;  // s, added to every measured offset
-  double min_delay = 0.0;          // s, what the path takes without queues; 0: the least of late
-  // -0.5..0.5: how much of a longer round trip is the way to the source (negative) or back; empty: unknown.
-  std::optional<double> asymmetry;
 
   bool require_authentication = false;  // packets without AuthResult::passed fail test 5
 };

@@ -136,24 +136,6 @@ TEST_CASE("the offset option is added to every measurement") {
   for (const auto& s : sim.samples) CHECK(s.offset == Approx(1e-4).margin(5e-9));
 }
 
-TEST_CASE("a known asymmetry of the queues is taken out of the offset") {
-  for (const bool there : {true, false}) {
-    for (const double min_delay : {0.0, 2e-3}) {
-      auto options = server_options();
-      options.asymmetry = there ? -0.5 : 0.5;
-      options.min_delay = min_delay;
-      Simulation sim{options};
-      sim.start();
-      sim.run_for(20);
-      (there ? sim.forward : sim.backward) = [] { return 9e-3; };
-      sim.run_for(100);
-      REQUIRE(sim.samples.size() > 5);
-      for (const auto& s : sim.samples) CHECK(s.offset == Approx(0).margin(2e-8));
-      CHECK(sim.samples.back().peer_delay == Approx(10e-3).margin(1e-7));
-    }
-  }
-}
-
 TEST_CASE("jitter, drift, loss and reordering never push the error beyond half the measured delay") {
   for (const bool xleave : {false, true}) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
