@@ -22,6 +22,8 @@ namespace wiretime::control {
 
 using SourceId = std::uint32_t;  // never reused
 
+inline constexpr unsigned kBadToReplace = 4;  // bad samples in a row, as chronyd
+
 struct SourceDefaults {
   const Settings& settings;
   const ntp::KeyTable* keys = nullptr;  // null: none
@@ -53,6 +55,7 @@ struct NtpPart {
   clock::DelayTest delays;
   clock::PollControl polls;
   std::optional<std::uint32_t> copied_refid;
+  unsigned bad_samples = 0;  // in a row that left the source false, too distant or too noisy
 
   [[nodiscard]] bool resolved() const { return address.address.family != Family::unspecified; }
 };

@@ -148,6 +148,8 @@ void SourceManager::forget_measurements(Source& source) {
   }
   source.fresh = false;
   source.verdict = {};
+  source.called_false = false;
+  if (source.ntp) source.ntp->bad_samples = 0;
 }
 
 void SourceManager::remove_source(SourceId id) {
@@ -276,7 +278,10 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
   judgement.skew = source.statistics.samples() > 0 ? std::min(source.statistics.estimate().skew, kUnknownSkew)
                                                    : kUnknownSkew;
   act(source, source.ntp->association.judged(moment(), judgement));
-  if (added) update_selection();
+  if (added) {
+    update_selection();
+    note_bad(source);
+  }
   give_up_once();
 }
 

@@ -228,6 +228,7 @@ class SourceManager {
   [[nodiscard]] std::vector<clock::Candidate> candidates();
   void note_selection(const clock::Selection& selection);
   void note_falseticker(Source& source, const clock::Selection& selection, bool switched);
+  void note_bad(Source& source);
   void select(std::optional<SourceId> id);
   void update_clock(const clock::Selection& selection);
   void once(const clock::Selection& selection);

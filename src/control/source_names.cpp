@@ -102,7 +102,8 @@ void SourceManager::fill_line(std::uint32_t line, const std::vector<IpAddress>& 
 void SourceManager::replace_address(Source& source, const std::vector<IpAddress>& addresses) {
   const bool listed =
       std::find(addresses.begin(), addresses.end(), source.ntp->address.address) != addresses.end();
-  const bool serves = source.status.reach != 0 && !source.ntp->association.denied();
+  const bool serves = source.status.reach != 0 && !source.ntp->association.denied() &&
+                      source.ntp->bad_samples < kBadToReplace;
   if (listed && serves) return;
   const auto unused = std::find_if(addresses.begin(), addresses.end(),
                                    [&](const IpAddress& a) { return !address_in_use(a); });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -100,6 +101,25 @@ void SourceManager::note_falseticker(Source& source, const clock::Selection& sel
   if (is_false && !source.called_false && options_.use == ClockUse::follow)
     log(os::LogLevel::warning, fmt::format("Detected falseticker {}", source.label()));
   source.called_false = is_false || (source.called_false && !switched);
+}
+
+// Called after each of its samples. A source that stays wrong, too far or too noisy gives way to another of
+// its name.
+void SourceManager::note_bad(Source& source) {
+  using S = clock::SelectState;
+  const S state = source.verdict.state;
+  unsigned& bad = source.ntp->bad_samples;
+  bad = state == S::falseticker || state == S::distant || state == S::jittery ? bad + 1 : 0;
+  if (bad < kBadToReplace || !std::has_single_bit(bad)) return;  // 4, 8, 16...: less and less often
+  if (bad == kBadToReplace && options_.use == ClockUse::follow) {
+    if (state == S::distant)
+      log(os::LogLevel::warning, fmt::format("Root distance of {} exceeds maxdistance of {:.3f} seconds",
+                                             source.label(), settings_.max_distance.count()));
+    if (state == S::jittery)
+      log(os::LogLevel::warning, fmt::format("Jitter of {} exceeds maxjitter of {:.3f} seconds",
+                                             source.label(), settings_.max_jitter.count()));
+  }
+  if (!source.ntp->config_is_numeric) want_address(source.line, source.id);
 }
 
 void SourceManager::select(std::optional<SourceId> id) {

@@ -149,6 +149,35 @@ const std::vector<Event> kEvents{
        w->manager->looked_up(std::vector{ip("192.0.2.2")});
        return w;
      }},
+    {"Source 192.0.2.3 replaced with 192.0.2.4 (ntp.example)", Level::info,
+     [] {
+       auto w = real_world({ntp_server("192.0.2.1"), ntp_server("192.0.2.2"), ntp_server("ntp.example")});
+       for (const char* address : {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"})
+         w->servers[ip(address)] = {};
+       w->servers[ip("192.0.2.3")].offset = 1;
+       w->manager->start();
+       w->manager->looked_up(std::vector{ip("192.0.2.3")});
+       w->run(100s);
+       w->manager->looked_up(std::vector{ip("192.0.2.3"), ip("192.0.2.4")});
+       return w;
+     }},
+    {"Root distance of 192.0.2.1 exceeds maxdistance of 0.000 seconds", Level::warning,
+     [] {
+       auto w = alone([](Settings& s) { s.max_distance = Seconds{1e-5}; });
+       w->manager->start();
+       w->run(500s);
+       return w;
+     }},
+    {"Jitter of 192.0.2.1 exceeds maxjitter of 0.001 seconds", Level::warning,
+     [] {
+       auto w = alone([](Settings& s) { s.max_jitter = Seconds{1e-3}; });
+       w->manager->start();
+       for (int i = 0; i < 30; ++i) {
+         w->servers[ip("192.0.2.1")].offset = i % 2 == 0 ? 0.005 : -0.005;
+         w->run(16s);
+       }
+       return w;
+     }},
     {"Received KoD RATE from 192.0.2.1", Level::warning,
      [] {
        auto w = alone();
@@ -217,4 +246,25 @@ TEST_CASE("-Q says nothing of the selection, as chronyd does") {
   w->manager->start();
   w->run(60s);
   CHECK(w->lines == std::vector<std::string>{"No suitable source for synchronisation"});
+}
+
+TEST_CASE("a bad source's name is looked up less and less often, and a source that recovers is kept") {
+  const auto w = real_world({ntp_server("192.0.2.1"), ntp_server("192.0.2.2"), ntp_server("ntp.example")});
+  for (const char* address : {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"})
+    w->servers[ip(address)] = {};
+  w->servers[ip("192.0.2.3")].offset = 1;
+  w->manager->start();
+  w->manager->looked_up(std::vector{ip("192.0.2.3")});
+  const auto begin = w->looked_up.size();
+  for (int i = 0; i < 100; ++i) {
+    w->run(16s);
+    w->manager->looked_up(std::vector{ip("192.0.2.3")});  // knows no other
+  }
+  CHECK(w->looked_up.size() - begin <= 6);  // after 4, 8, 16, 32, 64 bad samples
+  CHECK(w->looked_up.size() - begin >= 4);
+  w->servers[ip("192.0.2.3")].offset = 0;
+  w->run(400s);
+  w->manager->refresh();
+  w->manager->looked_up(std::vector{ip("192.0.2.3"), ip("192.0.2.4")});
+  CHECK_FALSE(w->said("replaced"));
 }
