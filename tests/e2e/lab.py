@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Hosts made of Linux namespaces, joined by veth wires.
 
-A Host is one process holding network, mount and PID namespaces of its own: its own interfaces, its own /run (so stock
-chronyc finds its daemon with no options) and its own process tree. Ending the holder ends everything started in it, and
+A Host is one process holding network, mount, IPC and PID namespaces of its own: its own interfaces, its own /run (so stock
+chronyc finds its daemon with no options), its own shared memory and its own process tree. Ending the holder ends everything started in it, and
 the holder dies with this process even if that is killed, so nothing is left behind. Nothing in a Host can set a clock:
 every command runs without CAP_SYS_TIME.
 """
@@ -137,7 +137,7 @@ class Host:
         self.interfaces = {}
         self._serial = 0
         self._holder = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL",
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--ipc", "--fork", "--kill-child=KILL",
              "--mount-proc", "--propagation", "private", "/bin/sh", "-c", HOLDER],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"PATH": SYSTEM_PATH},
             cwd="/", start_new_session=True)
@@ -153,7 +153,7 @@ class Host:
         return {"PATH": SYSTEM_PATH, "LC_ALL": "C", "TZ": "UTC", "HOME": "/", **(extra or {})}
 
     def command(self, argv):
-        return self.enter("-n", "-m", "-p", "-r", "-w") + NO_CLOCK + [str(word) for word in argv]
+        return self.enter("-n", "-m", "-p", "-i", "-r", "-w") + NO_CLOCK + [str(word) for word in argv]
 
     def run(self, argv, timeout=20, env=None):
         """Runs to completion, at most `timeout` seconds; never raises for what the command does."""
