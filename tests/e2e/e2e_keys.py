@@ -38,7 +38,7 @@ def key_file(lab, name, keys):
 class Asking(Beside):
     """Sources with every kind of key, beside a stock client with the same."""
     GOOD = {number: UP.format(number) for number in KEYS}
-    CUT, INTERLEAVED, BAD, NOT_THERE, NOT_HERE, PLAIN = (UP.format(n) for n in range(11, 17))
+    CUT, INTERLEAVED, BAD, NOT_THERE, NOT_HERE, PLAIN, WATCHED = (UP.format(n) for n in range(11, 18))
 
     @classmethod
     def serve(cls):
@@ -52,9 +52,10 @@ class Asking(Beside):
         lines = [f"server {address} {polls} key {number} {'prefer' if number == 1 else ''}" for number, address in cls.GOOD.items()]
         lines += [f"server {cls.CUT} {polls} key 6 version 4", f"server {cls.INTERLEAVED} {polls} key 4 xleave",
                   f"server {cls.BAD} {polls} key {WRONG}", f"server {cls.NOT_THERE} {polls} key {UNKNOWN}",
-                  f"server {cls.NOT_HERE} {polls} key {SPARE}", f"server {cls.PLAIN} {polls} noselect"]
-        heard = {*cls.GOOD.values(), cls.CUT, cls.INTERLEAVED, cls.PLAIN}
-        addresses = [*cls.GOOD.values(), *(UP.format(n) for n in range(11, 17))]
+                  f"server {cls.NOT_HERE} {polls} key {SPARE}", f"server {cls.PLAIN} {polls}",
+                  f"server {cls.WATCHED} {polls} noselect"]
+        heard = {*cls.GOOD.values(), cls.CUT, cls.INTERLEAVED, cls.PLAIN, cls.WATCHED}
+        addresses = [*cls.GOOD.values(), *(UP.format(n) for n in range(11, 18))]
         cls.begin([f"{address}/24" for address in addresses], ["keyfile {dir}/here.keys", *lines], heard)
 
     def reach(self, of=None):
