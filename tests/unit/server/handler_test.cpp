@@ -97,6 +97,22 @@ TEST_CASE("a MAC behind extension fields is verified, and the answer has no fiel
   CHECK(ntp::verify_mac(f.tables.keys, std::span{m}.first(72), 48) != nullptr);
 }
 
+TEST_CASE("a whole digest in version 4 is answered by one that is cut, as chronyd does") {
+  Fixture f;
+  const ntp::Key key = test::make_key(5, ntp::KeyType::sha512, test::from_text("secret"));
+  f.tables.keys = ntp::KeyTable{{key}};
+  auto m = ntp_request(4, 3, 48 + 68);
+  store_be32(m.data() + 48, 5);
+  key.compute(std::span{m}.first(48), std::span{m}.subspan(52));
+  const server::Answer answer = server::handle(
+      {*IpAddress::parse("192.0.2.9"), 40000, m, f.snapshot.anchor_time}, f.snapshot, f.tables, f.state);
+  REQUIRE(answer.verdict == Verdict::answered);
+  REQUIRE(answer.length == 48 + 24);
+  const auto reply = std::span{m}.first(answer.length);
+  server::finish_reply(reply, answer.key, f.snapshot.anchor_time, f.snapshot, f.state);
+  CHECK(ntp::verify_mac(f.tables.keys, reply, 48) != nullptr);
+}
+
 TEST_CASE("a wrong MAC gets nothing, but the client log knows who sent it") {
   Fixture f;
   f.tables.keys = test::golden_keys();
