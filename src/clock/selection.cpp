@@ -115,6 +115,27 @@ void SourceSelector::judge_alone(Work& work) const {
   }
 }
 
+// A source that no longer answers is left out once its newest sample is older than all that a reachable one
+// has, be that an orphan: else a server that is gone would keep orphans from finding a parent.
+void SourceSelector::mark_stale(Work& work) const {
+  bool any = false;
+  WallTime oldest{};
+  for (std::size_t i = 0; i < work.candidates.size(); ++i) {
+    const SelectState state = work.out.verdicts[i].state;
+    if (!work.candidates[i].reachable || (state != SelectState::selected && state != SelectState::orphan))
+      continue;
+    const WallTime first = work.candidates[i].statistics->window().front().time;
+    oldest = any ? std::min(oldest, first) : first;
+    any = true;
+  }
+  if (!any) return;
+  std::erase_if(work.good, [&](std::size_t i) {
+    if (work.candidates[i].reachable || work.last(i).time >= oldest) return false;
+    work.judge(i, SelectState::stale);
+    return true;
+  });
+}
+
 // Without any real source, the orphan with the least reference id leads, unless that is us.
 void SourceSelector::admit_orphan(Work& work) const {
   if (!config_.orphan || !work.good.empty()) return;
@@ -127,25 +148,6 @@ void SourceSelector::admit_orphan(Work& work) const {
       leader = static_cast<int>(i);
   }
   if (leader >= 0) work.good.push_back(static_cast<std::size_t>(leader));
-}
-
-// A source that no longer answers is left out once its newest sample is older than all that a reachable one
-// has.
-void SourceSelector::mark_stale(Work& work) const {
-  bool any = false;
-  WallTime oldest{};
-  for (const std::size_t i : work.good) {
-    if (!work.candidates[i].reachable) continue;
-    const WallTime first = work.candidates[i].statistics->window().front().time;
-    oldest = any ? std::min(oldest, first) : first;
-    any = true;
-  }
-  if (!any) return;
-  std::erase_if(work.good, [&](std::size_t i) {
-    if (work.candidates[i].reachable || work.last(i).time >= oldest) return false;
-    work.judge(i, SelectState::stale);
-    return true;
-  });
 }
 
 bool SourceSelector::believe_majority(Work& work) const {
@@ -308,7 +310,9 @@ void SourceSelector::combine(Work& work) {
   work.out.combined = inputs.size();
   work.out.estimate = combine_estimates(inputs, work.now);
   work.out.estimate.root_delay = work.best[chosen].root_delay;
-  work.out.estimate.root_dispersion = work.best[chosen].root_dispersion;
+  // What the best sample bounds is its own offset: the clock is set to the estimate, some way from there.
+  work.out.estimate.root_dispersion =
+      work.best[chosen].root_dispersion + std::fabs(work.out.estimate.offset - work.best[chosen].offset);
 }
 
 Selection SourceSelector::select(std::span<const Candidate> candidates, WallTime now) {
@@ -317,8 +321,8 @@ Selection SourceSelector::select(std::span<const Candidate> candidates, WallTime
   Selection& out = work.out;
   out.verdicts.resize(candidates.size());
   judge_alone(work);
-  admit_orphan(work);
   mark_stale(work);
+  admit_orphan(work);
   if (work.good.empty()) {
     out.outcome = SelectionOutcome::no_sources;
   } else if (!believe_majority(work)) {

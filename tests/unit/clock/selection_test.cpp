@@ -2,6 +2,7 @@
 #include "clock/selection.hpp"
 
 #include <deque>
+#include <random>
 #include <string>
 
 #include "catch.hpp"
@@ -272,6 +273,53 @@ TEST_CASE("more than half of the believed sources announce a leap second") {
   CHECK(selector.select(s.candidates, kNow).leap == Leap::insert);
   s.add(0, 0.01);
   CHECK(selector.select(s.candidates, kNow).leap == Leap::none);
+}
+
+TEST_CASE("a server that is gone does not keep orphans from their parent once its samples are old") {
+  SelectionConfig c = config();
+  c.orphan = true;
+  c.orphan_stratum = 10;
+  Sources s;
+  s.add_samples(0, 0.01, 1, 1e-6, 8, 1000);
+  s.candidates[0].reachable = false;
+  s.add(0, 0.01, 10);
+  s.candidates[1].refid = 5;
+  s.candidates[1].local_refid = 7;
+  SourceSelector selector{c};
+  CHECK(s.letters(selector.select(s.candidates, kNow)) == "S*");
+  // While its samples are as new as the orphan's it is better than any orphan.
+  s.statistics.clear();
+  s.candidates.clear();
+  s.add_samples(0, 0.01, 1, 1e-6, 8, 100);
+  s.candidates[0].reachable = false;
+  s.add(0, 0.01, 10);
+  s.candidates[1].refid = 5;
+  s.candidates[1].local_refid = 7;
+  CHECK(s.letters(selector.select(s.candidates, kNow)) == "*O");
+}
+
+TEST_CASE("the root dispersion covers the way from the best sample to what the clock is set to") {
+  Sources s;
+  s.add(0.1, 0.01);
+  std::mt19937_64 random{1};
+  std::exponential_distribution<double> queue{1e4};
+  s.statistics[0].reset();
+  for (int i = 0; i < 40; ++i) {
+    Sample sample;
+    sample.time = advanced(kNow, -64.0 * (39 - i));
+    const double there = i == 0 ? 4e-4 : queue(random);
+    const double back = queue(random);
+    sample.offset = 0.1 + (there - back) / 2;
+    sample.peer_delay = sample.root_delay = 0.01 + there + back;
+    sample.root_dispersion = i == 0 ? 0 : 0.01;  // the first has the least root distance
+    s.statistics[0].add(sample);
+  }
+  const auto r = SourceSelector{config()}.select(s.candidates, kNow);
+  REQUIRE(r.outcome == SelectionOutcome::selected);
+  const double from_best = std::abs(r.estimate.offset - (r.verdicts[0].low + r.verdicts[0].high) / 2);
+  CHECK(from_best > 1e-4);
+  CHECK(r.estimate.root_dispersion + r.estimate.root_delay / 2 ==
+        Approx((r.verdicts[0].high - r.verdicts[0].low) / 2 + from_best));
 }
 
 TEST_CASE("orphans follow the one with the least reference id, and the least leads") {
