@@ -9,11 +9,14 @@ namespace wiretime::clock {
 
 namespace {
 
-constexpr int kMinWander = -14;         // 6e-14: better than any oscillator in a server
-constexpr int kMaxWander = 12;          // 4e-6
-constexpr int kMinJitter = -2;          // 0.25 ns
-constexpr int kMaxJitter = 31;          // 2 s
-constexpr double kWanderPriorSd = 3.3;  // in powers of two: a decade
+constexpr int kMinWander = -14;  // 6e-14: better than any oscillator in a server
+constexpr int kMaxWander = 12;   // 4e-6
+constexpr int kMinJitter = -2;   // 0.25 ns
+constexpr int kMaxJitter = 31;   // 2 s
+// In powers of two: a decade up, a factor of less than three down. To believe in more wander than there is
+// costs little, in less a clock that runs away between two polls of 17 minutes.
+constexpr double kMoreWanderSd = 3.3;
+constexpr double kLessWanderSd = 1.8;
 constexpr double kJitterPriorSd = 3.0;
 
 double square(double x) {
@@ -22,9 +25,10 @@ double square(double x) {
 
 double penalised_deviance(std::span<const Observation> observations, const WanderPrior& prior,
                           const NoiseModel& noise, const NoiseGuess& guess) {
+  const double more_wander = noise.wander_exponent - guess.wander_exponent;
   const double jitter_guess = std::log2(std::max(guess.jitter, 1e-9) * 1e9);
   return run_wander_filter(observations, prior, noise).deviance +
-         square((noise.wander_exponent - guess.wander_exponent) / kWanderPriorSd) +
+         square(more_wander / (more_wander > 0 ? kMoreWanderSd : kLessWanderSd)) +
          square((noise.jitter_exponent - jitter_guess) / kJitterPriorSd);
 }
 

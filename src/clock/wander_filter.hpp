@@ -63,7 +63,7 @@ struct WanderFit {
 [[nodiscard]] WanderFit run_wander_filter(std::span<const Observation> observations, const WanderPrior& prior,
                                           const NoiseModel& noise);
 
-// Where the noise is expected before the samples tell; both are held weakly (a decade).
+// Where the noise is expected before the samples tell; both are held weakly (about a decade).
 struct NoiseGuess {
   double jitter = 1e-6;        // s, from the delays
   double wander_exponent = 0;  // an ordinary crystal in a room; later, what this one mostly showed
