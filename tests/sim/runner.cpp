@@ -10,6 +10,17 @@ namespace wiretime::sim {
 
 namespace {
 
+std::string beyond_root_distance(World& world) {
+  for (std::size_t i = 0; i < world.nodes(); ++i) {
+    const Node& node = world.node(i);
+    if (!node.running() || node.served().as != clock::ServedAs::synchronised) continue;
+    if (std::fabs(node.served_error()) > root_distance(node))
+      return fmt::format("node {} is {:.3g} s off, its root distance {:.3g} s", i, node.served_error(),
+                         root_distance(node));
+  }
+  return {};
+}
+
 // What is added up, once a second.
 class Observer {
  public:
@@ -27,8 +38,9 @@ class Observer {
     frequencies_ += node.oscillator().rate() * node.oscillator().rate();
     if (node.running())
       if (const auto source = node.manager().source(0)) polls_ += source->poll;
-    if (!scenario_.watch || !result_.wrong.empty()) return;
-    const std::string wrong = scenario_.watch(world);
+    if (!result_.wrong.empty()) return;
+    std::string wrong = scenario_.bounded ? beyond_root_distance(world) : "";
+    if (wrong.empty() && scenario_.watch) wrong = scenario_.watch(world);
     if (!wrong.empty()) result_.wrong = fmt::format("at {:.0f} s {}", world.now(), wrong);
   }
 
@@ -83,12 +95,17 @@ std::string complaint(const Scenario& scenario, const RunResult& r) {
   if (!matches(r.end, scenario.expected))
     return fmt::format("ends with {}, expected {}", r.end, scenario.expected);
   if (scenario.first_limit > 0 && r.first_correction < 0) return "the clock was never corrected";
-  if (r.first_correction > scenario.first_limit)
+  if (scenario.first_limit > 0 && r.first_correction > scenario.first_limit)
     return fmt::format("first correction after {:.1f} s", r.first_correction);
   return {};
 }
 
 }  // namespace
+
+double root_distance(const Node& node) {
+  const clock::Reference& r = node.served().reference;
+  return r.root_dispersion.seconds() + r.root_delay.seconds() / 2;
+}
 
 RunResult run(const Scenario& scenario, std::uint64_t seed, const RunOptions& options) {
   World world{seed, scenario.start, options.trace};

@@ -38,6 +38,8 @@ struct Scenario {
 
   // s, what counts; not given: the error of node 0's kernel clock, or of what it serves with -x.
   std::function<double(World&)> error;
+  // While errors count, no node that serves synchronised time is further off than its root distance says.
+  bool bounded = true;
   // Called with each error that counts: what is wrong, or an empty string.
   std::function<std::string(World&)> watch;
   // What the end looks like, and is to ('?': any letter); not given: the states of node 0's sources.
@@ -47,6 +49,9 @@ struct Scenario {
 
 [[nodiscard]] std::vector<Scenario> all_scenarios();
 
+// s, that the node's replies claim.
+[[nodiscard]] double root_distance(const Node& node);
+
 struct RunResult {
   double rms_error = 0;
   double max_error = 0;
@@ -54,7 +59,7 @@ struct RunResult {
   double first_correction = -1;  // s after start, of node 0
   double mean_poll = 0;          // log2 s, of node 0's first source while errors count
   std::string end;
-  std::string wrong;           // the first thing that Scenario::watch found
+  std::string wrong;           // the first broken promise, Scenario::bounded's or watch's
   std::vector<double> errors;  // one a second, from the start
 };
 
