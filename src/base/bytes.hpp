@@ -36,6 +36,18 @@ inline void store_be(std::byte* p, U v) noexcept {
   std::memcpy(p, &v, sizeof v);
 }
 
+// As it stands in memory: for moving fields, comparing with constants and summing.
+template <typename U>
+[[nodiscard]] inline U load_raw(const std::byte* p) noexcept {
+  U v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <typename U>
+inline void store_raw(std::byte* p, U v) noexcept {
+  std::memcpy(p, &v, sizeof v);
+}
+
 [[nodiscard]] inline std::uint8_t load_u8(const std::byte* p) noexcept {
   return std::to_integer<std::uint8_t>(*p);
 }

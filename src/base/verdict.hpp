@@ -23,6 +23,7 @@ enum class Disposition : std::uint8_t {
   X(answered, reply, "client request answered (mode 3 to 4)")                                             \
   X(answered_symmetric, reply, "symmetric active request answered (mode 1 to 2)")                         \
   X(answered_version1, reply, "version 1 request without a mode answered")                                \
+  X(answered_kiss, reply, "client over its rate limit told so: kiss of death RATE")                       \
   X(arp_answered, reply, "ARP request for our address answered")                                          \
   X(nd_answered, reply, "IPv6 neighbour solicitation answered")                                           \
   X(echo_answered, reply, "ICMP or ICMPv6 echo request answered")                                         \
@@ -64,6 +65,7 @@ enum class Disposition : std::uint8_t {
   X(ntp_mac_invalid, drop, "MAC of a key that is not in the key file, or not made with that key")         \
   /* policy */                                                                                            \
   X(denied, drop, "client refused by allow/deny")                                                         \
+  X(rate_limited, drop, "client over its rate limit")                                                     \
   /* ours to regret */                                                                                    \
   X(no_time, drop, "no time snapshot yet: service is starting")                                           \
   X(neighbor_rate_limited, drop, "ARP, ND or echo request over the answer rate")                          \
@@ -102,7 +104,7 @@ inline constexpr std::array<VerdictInfo, kVerdictCount> kVerdictInfo{{
 }
 // True for the verdicts that are an NTP answer (not ARP, ND or echo).
 [[nodiscard]] constexpr bool is_ntp_answer(Verdict v) noexcept {
-  return v <= Verdict::answered_version1;
+  return v <= Verdict::answered_kiss;
 }
 
 }  // namespace wiretime

@@ -58,6 +58,27 @@ class InternetSum {
   std::uint64_t sum_ = 0;
 };
 
+// The same sum over words that are in registers anyway, as loaded from memory: an end-around carry each.
+class WordSum {
+ public:
+  constexpr WordSum() = default;
+  constexpr explicit WordSum(std::uint64_t sum) noexcept : sum_{sum} {}
+  // A word of 2, 4 or 8 bytes that stands at an even offset, not byte swapped.
+  constexpr void add(std::uint64_t word) noexcept {
+    sum_ += word;
+    sum_ += sum_ < word ? 1 : 0;
+  }
+  [[nodiscard]] constexpr std::uint64_t value() const noexcept { return sum_; }
+  // As it is stored in memory, not byte swapped. 0xFFFF over data that include their own right checksum.
+  [[nodiscard]] constexpr std::uint16_t folded() const noexcept {
+    const auto half = static_cast<std::uint32_t>((sum_ + (sum_ << 32 | sum_ >> 32)) >> 32);
+    return static_cast<std::uint16_t>((half + (half << 16 | half >> 16)) >> 16);
+  }
+
+ private:
+  std::uint64_t sum_ = 0;
+};
+
 [[nodiscard]] inline std::uint16_t internet_checksum(std::span<const std::byte> bytes) noexcept {
   InternetSum sum;
   sum.add(bytes);

@@ -16,78 +16,26 @@ bool contains(const IpPrefix& outer, const IpPrefix& inner) {
   return outer.length <= inner.length && outer.contains(inner.address);
 }
 
-using Key6 = std::array<std::uint64_t, 2>;
-
-Key6 key_v6(const IpAddress& a) noexcept {
-  Key6 key;
-  std::memcpy(key.data(), a.bytes.data(), sizeof key);
-  return {byte_swap(key[0]), byte_swap(key[1])};
+std::array<std::uint64_t, 2> halves(const IpAddress& a) noexcept {
+  std::array<std::uint64_t, 2> words;
+  std::memcpy(words.data(), a.bytes.data(), sizeof words);
+  return {byte_swap(words[0]), byte_swap(words[1])};
 }
 
-// First address after the prefix; false when the prefix reaches the end of the address space.
-bool end_of(const IpPrefix& p, std::uint32_t& end) {
-  const std::uint64_t e = std::uint64_t{p.address.v4_host_order()} + (std::uint64_t{1} << (32 - p.length));
-  end = static_cast<std::uint32_t>(e);
-  return e <= UINT32_MAX;
-}
-
-bool end_of(const IpPrefix& p, Key6& end) {
-  if (p.length == 0) return false;
-  end = key_v6(p.address);
-  if (p.length <= 64) {
-    end[0] += std::uint64_t{1} << (64 - p.length);
-    return end[0] != 0;
+template <typename Key>
+Key key_of(const IpAddress& a) noexcept {
+  if constexpr (sizeof(Key) == 4) {
+    return a.v4_host_order();
+  } else {
+    const auto words = halves(a);
+    return static_cast<Key>(words[0]) << 64 | words[1];
   }
-  end[1] += p.length == 128 ? 1 : std::uint64_t{1} << (128 - p.length);
-  if (end[1] == 0) ++end[0];
-  return end[1] != 0 || end[0] != 0;
 }
 
-std::uint32_t first_of(const IpPrefix& p, std::uint32_t) {
-  return p.address.v4_host_order();
-}
-Key6 first_of(const IpPrefix& p, const Key6&) {
-  return key_v6(p.address);
-}
-
-// Sweeps nested prefixes in order (outer before inner) and flattens them to adjoining ranges.
-template <typename Key, typename Range>
-std::vector<Range> flatten(const std::map<IpPrefix, bool>& rules, Family family) {
-  std::vector<Range> ranges{{Key{}, false}};
-  auto start = [&](const Key& at, bool allow) {
-    if (ranges.back().first == at) {
-      ranges.back().allow = allow;
-      if (ranges.size() > 1 && ranges[ranges.size() - 2].allow == allow) ranges.pop_back();
-    } else if (ranges.back().allow != allow) {
-      ranges.push_back({at, allow});
-    }
-  };
-  struct Open {
-    IpPrefix prefix;
-    bool allow;
-  };
-  std::vector<Open> open;  // the prefixes around the sweep's position, outermost first
-  auto close_innermost = [&] {
-    const IpPrefix done = open.back().prefix;
-    open.pop_back();
-    Key end{};
-    if (end_of(done, end)) start(end, !open.empty() && open.back().allow);
-  };
-  for (const auto& [prefix, allow] : rules) {
-    if (prefix.address.family != family) continue;
-    while (!open.empty() && !contains(open.back().prefix, prefix)) close_innermost();
-    start(first_of(prefix, Key{}), allow);
-    open.push_back({prefix, allow});
-  }
-  while (!open.empty()) close_innermost();
-  return ranges;
-}
-
-template <typename Ranges, typename Key>
-bool search(const Ranges& ranges, const Key& key) noexcept {
-  const auto after = std::upper_bound(ranges.begin(), ranges.end(), key,
-                                      [](const Key& k, const auto& range) { return k < range.first; });
-  return std::prev(after)->allow;
+// First address after the prefix; 0: the prefix reaches the end of the address space.
+template <typename Key>
+Key end_of(const IpPrefix& p) noexcept {
+  return p.length == 0 ? Key{0} : key_of<Key>(p.address) + (Key{1} << (sizeof(Key) * 8 - p.length));
 }
 
 }  // namespace
@@ -116,28 +64,83 @@ bool AccessRules::allows_anything(Family family) const {
                      [&](const auto& rule) { return rule.first.address.family == family && rule.second; });
 }
 
-AccessList::AccessList(const AccessRules& rules)
-    : v4_{flatten<std::uint32_t, Range<std::uint32_t>>(rules.rules_, Family::ipv4)},
-      v6_{flatten<Key6, Range<Key6>>(rules.rules_, Family::ipv6)} {
-  fill_top16();
-}
-
-void AccessList::fill_top16() {
-  top16_.resize(65536);
-  std::size_t range = 0;  // the range that holds the block's first address
-  for (std::uint32_t block = 0; block < 65536; ++block) {
-    const std::uint32_t first = block << 16;
-    while (range + 1 < v4_.size() && v4_[range + 1].first <= first) ++range;
-    const bool divided = range + 1 < v4_.size() && v4_[range + 1].first <= (first | 0xFFFFU);
-    top16_[block] = divided ? kLookFurther : std::uint8_t{v4_[range].allow};
+// Sweeps nested prefixes in order (outer before inner) and flattens them to adjoining ranges.
+template <typename Key>
+AccessList::Ranges<Key> AccessList::flatten(const std::map<IpPrefix, bool>& rules, Family family) {
+  std::vector<Key> firsts{0};
+  std::vector<std::uint8_t> allows{0};
+  const auto start = [&](Key at, bool allow) {
+    if (firsts.back() == at) {
+      allows.back() = allow;
+      if (allows.size() > 1 && (allows[allows.size() - 2] != 0) == allow) {
+        firsts.pop_back();
+        allows.pop_back();
+      }
+    } else if ((allows.back() != 0) != allow) {
+      firsts.push_back(at);
+      allows.push_back(allow);
+    }
+  };
+  struct Open {
+    IpPrefix prefix;
+    bool allow;
+  };
+  std::vector<Open> open;  // the prefixes around the sweep's position, outermost first
+  const auto close_innermost = [&] {
+    const Key end = end_of<Key>(open.back().prefix);
+    open.pop_back();
+    if (end != 0) start(end, !open.empty() && open.back().allow);
+  };
+  for (const auto& [prefix, allow] : rules) {
+    if (prefix.address.family != family) continue;
+    while (!open.empty() && !contains(open.back().prefix, prefix)) close_innermost();
+    start(key_of<Key>(prefix.address), allow);
+    open.push_back({prefix, allow});
   }
+  while (!open.empty()) close_innermost();
+  return {std::move(firsts), std::move(allows)};
 }
 
-bool AccessList::search_v4(std::uint32_t address) const noexcept {
-  return search(v4_, address);
+AccessList::AccessList(const AccessRules& rules)
+    : v4_{flatten<std::uint32_t>(rules.rules_, Family::ipv4)},
+      v6_{flatten<unsigned __int128>(rules.rules_, Family::ipv6)} {}
+
+template <typename Key>
+AccessList::Ranges<Key>::Ranges(std::vector<Key> firsts, std::vector<std::uint8_t> allows)
+    : firsts_{std::move(firsts)}, allows_{std::move(allows)} {
+  constexpr std::size_t kBlocks = 1 << 16;
+  blocks_.resize(kBlocks);
+  containing_.resize(kBlocks + 1);
+  std::uint32_t range = 0;
+  for (std::size_t block = 0; block < kBlocks; ++block) {
+    const Key first = static_cast<Key>(block) << kBlockShift;
+    const Key last = first | ((Key{1} << kBlockShift) - 1);
+    while (range + 1 < firsts_.size() && firsts_[range + 1] <= first) ++range;
+    const bool divided = range + 1 < firsts_.size() && firsts_[range + 1] <= last;
+    containing_[block] = range;
+    blocks_[block] = divided ? kLookFurther : allows_[range];
+  }
+  containing_[kBlocks] = static_cast<std::uint32_t>(firsts_.size() - 1);
 }
+
+// Without branches on the address: nobody's traffic can be made slow to look up.
+template <typename Key>
+bool AccessList::Ranges<Key>::search(std::size_t block, Key address) const noexcept {
+  std::size_t at = containing_[block];  // its range starts at or before the address
+  for (std::size_t left = containing_[block + 1] + 1 - at; left > 1;) {
+    const std::size_t half = left / 2;
+    at += firsts_[at + half] <= address ? half : 0;
+    left -= half;
+  }
+  return allows_[at] != 0;
+}
+
 bool AccessList::allows_v6(const IpAddress& address) const noexcept {
-  return search(v6_, key_v6(address));
+  const auto words = halves(address);
+  return allows_v6(words[0], words[1]);
 }
+
+template class AccessList::Ranges<std::uint32_t>;
+template class AccessList::Ranges<unsigned __int128>;
 
 }  // namespace wiretime::ntp

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
-
-#include "base/bytes.hpp"
+#include <cstring>
+#include <limits>
+#include <new>
 
 namespace wiretime::ntp {
 
@@ -15,16 +15,50 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr auto kAcquire = std::memory_order_acquire;
 constexpr auto kRelease = std::memory_order_release;
 
-template <typename T>
-void increase(std::atomic<T>& counter) noexcept {
-  const T value = counter.load(kRelaxed);
-  if (value != static_cast<T>(-1)) counter.store(static_cast<T>(value + 1), kRelaxed);
+constexpr std::size_t kAlignment = 64;
+constexpr std::uint32_t kMost32 = std::numeric_limits<std::uint32_t>::max();
+
+// Intervals in 7 bits: none, then quarters of log2 s from half a tick (2^-5 s) on.
+constexpr std::uint32_t kIntervalMask = 0x7F;
+constexpr std::uint32_t kNone = 1;  // 0 is left to mean an empty slot
+constexpr int kLowestInterval = -5 * 4;
+constexpr int kHighestInterval = kLowestInterval + 125;
+constexpr std::uint32_t encode(int quarters) noexcept {
+  return static_cast<std::uint32_t>(std::clamp(quarters, kLowestInterval, kHighestInterval) -
+                                    kLowestInterval) +
+         2;
+}
+constexpr std::int8_t decode(std::uint32_t code) noexcept {
+  return code <= kNone ? ClientRecord::kNoInterval
+                       : static_cast<std::int8_t>(static_cast<int>(code) - 2 + kLowestInterval);
 }
 
-std::array<std::uint64_t, 2> words(const IpAddress& a) noexcept {
-  std::array<std::uint64_t, 2> w;
-  std::memcpy(w.data(), a.bytes.data(), sizeof w);
-  return w;
+// key: tag 22 | timeout interval 7 | dropped 1 | 2 unused
+constexpr std::uint32_t kTagMask = 0xFFFF'FC00U;
+constexpr unsigned kTimeoutShift = 3;
+constexpr std::uint32_t kDropped = 1U << 2;
+// state: drops 14 | tokens 11 | interval 7
+constexpr unsigned kTokensShift = 7;
+constexpr std::uint32_t kTokensMask = RateLimit::kMostTokens;
+constexpr unsigned kDropsShift = 18;
+constexpr std::uint32_t kMostDrops = (1U << 14) - 1;
+
+// log2 of an interval in 1/16 s, in quarter steps of log2 seconds; 0 counts as half a tick. The two bits
+// after the leading one stand for the fraction.
+constexpr int log2_quarters(std::uint32_t sixteenths) noexcept {
+  if (sixteenths == 0) return kLowestInterval;
+  const int whole = 31 - std::countl_zero(sixteenths);
+  const auto fraction = static_cast<int>(((std::uint64_t{sixteenths} << 2) >> whole) & 3U);
+  return (whole - 4) * 4 + fraction;
+}
+
+// Moves a quarter of the way to the newest interval, at least one step: no request is without effect.
+constexpr std::uint32_t average(std::uint32_t code, std::uint32_t elapsed) noexcept {
+  const std::uint32_t latest = encode(log2_quarters(elapsed));
+  if (code <= kNone) return latest;
+  const int difference = static_cast<int>(latest) - static_cast<int>(code);
+  const int step = difference / 4 != 0 ? difference / 4 : (difference > 0) - (difference < 0);
+  return static_cast<std::uint32_t>(static_cast<int>(code) + step);
 }
 
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
@@ -32,139 +66,234 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-// log2 of an interval in 1/16 s, in quarter steps of log2 seconds; 0 counts as half a tick.
-std::int8_t log2_quarters(std::uint32_t sixteenths) noexcept {
-  if (sixteenths == 0) return -5 * 4;
-  const int whole = 31 - std::countl_zero(sixteenths);
-  // The two bits after the leading one, as a linear approximation of the fraction.
-  const std::uint32_t fraction =
-      whole >= 2 ? (sixteenths >> (whole - 2)) & 3U : (sixteenths << (2 - whole)) & 3U;
-  return static_cast<std::int8_t>((whole - 4) * 4 + static_cast<int>(fraction));
+// Of an odd number modulo 2^32, by Newton's iteration: right bits double each time, and x is right in three.
+constexpr std::uint32_t inverse(std::uint32_t x) noexcept {
+  std::uint32_t y = x;
+  for (int i = 0; i < 4; ++i) y *= 2 - x * y;
+  return y;
 }
 
-// Moves a quarter of the way to the newest interval, at least one step: no request is without effect.
-std::int8_t average(std::int8_t old, std::int8_t latest) noexcept {
-  if (old == ClientRecord::kNoInterval) return latest;
-  const int difference = latest - old;
-  const int step = difference / 4 != 0 ? difference / 4 : (difference > 0) - (difference < 0);
-  return static_cast<std::int8_t>(old + step);
+std::size_t buckets_for(std::size_t clients, std::size_t ways, std::size_t fewest) noexcept {
+  constexpr std::size_t kMostBuckets = std::size_t{1} << 30;
+  return std::clamp((clients + clients / 2 + ways - 1) / ways, fewest, kMostBuckets);
+}
+
+// Which lanes hold the tag, lane 0 in bit 0. The owner reads its own words: no other thread writes them.
+template <typename Words>
+unsigned lanes_with(const Words& words, std::uint32_t tag) noexcept {
+  using Lanes = std::uint32_t __attribute__((vector_size(16)));
+  static_assert(sizeof(Lanes) == sizeof words);
+  Lanes lanes;
+  std::memcpy(&lanes, static_cast<const void*>(&words), sizeof lanes);
+  const auto equal = (lanes & kTagMask) == tag;  // all ones or all zeros
+  const auto bits = equal & Lanes{1, 2, 4, 8};
+  const auto sum = bits | __builtin_shuffle(bits, Lanes{2, 3, 0, 1});
+  return static_cast<unsigned>(sum[0] | sum[1]);
 }
 
 }  // namespace
 
-ClientTable::ClientTable(std::size_t max_records, std::array<std::uint64_t, 2> secret)
-    : records_(std::bit_floor(std::max<std::size_t>(max_records / kWays, 1)) * kWays), secret_{secret} {}
-
-std::size_t ClientTable::bucket_of(const IpAddress& address) const noexcept {
-  const auto w = words(address);
-  // The constants (wyhash's) make up for a secret of few bits.
-  const std::uint64_t low = w[0] ^ secret_[0] ^ 0xA076'1D64'78BD'642FU;
-  const std::uint64_t high =
-      w[1] ^ secret_[1] ^ 0xE703'7ED1'A0B4'28DBU ^ static_cast<std::uint64_t>(address.family);
-  const std::uint64_t hash = mix(mix(low, high), secret_[0] ^ 0x8EBC'6AF0'9C88'C6E3U);
-  return (hash & (records_.size() / kWays - 1)) * kWays;
+std::size_t ClientTable::memory_needed(const ClientCapacity& c) noexcept {
+  return buckets_for(c.ipv4, kWays, kFewestBuckets) * 2 * sizeof(Line) +
+         buckets_for(c.ipv6, kWays, kFewestBuckets) * (2 * sizeof(Line) + kWays * sizeof(Address6));
 }
 
-bool ClientTable::matches(const Record& r, const IpAddress& address) noexcept {
-  const auto w = words(address);
-  return r.family.load(kRelaxed) == static_cast<std::uint8_t>(address.family) &&
-         r.address[0].load(kRelaxed) == w[0] && r.address[1].load(kRelaxed) == w[1];
+ClientMemory ClientTable::heap_memory(std::size_t size) {
+  auto* const data = static_cast<std::byte*>(::operator new (size, std::align_val_t{kAlignment}));
+  std::memset(data, 0, size);
+  return {data, size, [](std::byte* p, std::size_t) { ::operator delete (p, std::align_val_t{kAlignment}); }};
 }
 
-ClientTable::Record& ClientTable::find_or_replace(const IpAddress& address, std::uint32_t uptime) noexcept {
-  Record* const bucket = &records_[bucket_of(address)];
-  Record* victim = bucket;
+ClientTable::ClientTable(const ClientCapacity& capacity, std::array<std::uint64_t, 2> secret,
+                         ClientMemory memory) noexcept
+    : secret_{secret}, memory_{memory} {
+  const auto region = [](std::byte* at, std::size_t buckets) {
+    Region r;
+    r.lines = static_cast<Line*>(static_cast<void*>(at));
+    r.buckets = static_cast<std::uint32_t>(buckets);
+    r.reciprocal = std::numeric_limits<std::uint64_t>::max() / buckets + 1;
+    return r;
+  };
+  const std::size_t buckets4 = buckets_for(capacity.ipv4, kWays, kFewestBuckets);
+  const std::size_t buckets6 = buckets_for(capacity.ipv6, kWays, kFewestBuckets);
+  v4_ = region(memory_.data, buckets4);
+  v6_ = region(memory_.data + buckets4 * 2 * sizeof(Line), buckets6);
+  v6_.addresses = static_cast<Address6*>(static_cast<void*>(v6_.lines + 2 * buckets6));
+  // The constants make up for a secret of few bits (wyhash's).
+  const std::uint64_t a = mix(secret[0] ^ 0xA076'1D64'78BD'642FU, secret[1] ^ 0xE703'7ED1'A0B4'28DBU);
+  const std::uint64_t b = mix(secret[1] ^ 0x8EBC'6AF0'9C88'C6E3U, secret[0] ^ 0x5899'65CC'7537'4CC3U);
+  multipliers_ = {static_cast<std::uint32_t>(a) | 1U, static_cast<std::uint32_t>(a >> 32) | 1U};
+  whitener_ = static_cast<std::uint32_t>(b);
+}
+
+std::uint32_t ClientTable::unpermute(std::uint32_t number) const noexcept {
+  std::uint32_t x = number ^ number >> 15 ^ number >> 30;
+  x *= inverse(multipliers_[1]);
+  x ^= x >> 16;
+  return (x * inverse(multipliers_[0])) ^ whitener_;
+}
+
+std::uint32_t ClientTable::hash(const std::byte* address) const noexcept {
+  std::array<std::uint64_t, 2> w;
+  std::memcpy(w.data(), address, sizeof w);
+  const std::uint64_t inner =
+      mix(w[0] ^ secret_[0] ^ 0xA076'1D64'78BD'642FU, w[1] ^ secret_[1] ^ 0xE703'7ED1'A0B4'28DBU);
+  return static_cast<std::uint32_t>(mix(inner, secret_[0] ^ 0x8EBC'6AF0'9C88'C6E3U) >> 32);
+}
+
+ClientTable::Place ClientTable::place(const IpAddress& address) const noexcept {
+  return address.family == Family::ipv6 ? place_v6(reinterpret_cast<const std::byte*>(address.bytes.data()))
+                                        : place_v4(address.v4_host_order());
+}
+
+// --- owner ------------------------------------------------------------------------------------------------
+
+ClientTable::Slot ClientTable::find_or_replace(const Place& place, std::uint32_t uptime,
+                                               std::uint32_t tokens) noexcept {
+  for (Line* line : {first_line(place), second_line(place)}) {
+    // An empty lane's tag reads as zero, but stands behind the lanes in use.
+    const unsigned lanes = lanes_with(line->key, place.tag);
+    if (lanes == 0) continue;
+    const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
+    if ((line->state[lane].load(kRelaxed) & kIntervalMask) != 0) return {line, lane};
+  }
+  return replace(place, uptime, tokens);
+}
+
+ClientTable::Slot ClientTable::replace(const Place& place, std::uint32_t uptime,
+                                       std::uint32_t tokens) noexcept {
+  Slot victim{first_line(place), 0};
   std::uint32_t longest_silence = 0;
-  for (std::size_t i = 0; i < kWays; ++i) {
-    Record& r = bucket[i];
-    if (matches(r, address)) return r;
-    if (r.family.load(kRelaxed) == 0) {  // records fill from the front and are never emptied
-      victim = &r;
-      break;
-    }
-    const std::uint32_t silence =
-        uptime - std::max(r.ntp.last_hit.load(kRelaxed), r.command.last_hit.load(kRelaxed));
-    if (silence >= longest_silence) {
-      longest_silence = silence;
-      victim = &r;
+  bool empty = false;
+  for (Line* line : {first_line(place), second_line(place)}) {
+    for (std::size_t lane = 0; lane < kLanes && !empty; ++lane) {
+      empty = line->state[lane].load(kRelaxed) == 0;
+      const std::uint32_t silence = uptime - line->last[lane].load(kRelaxed);
+      if (empty || silence > longest_silence) victim = {line, lane};
+      longest_silence = std::max(longest_silence, silence);
     }
   }
-  const bool was_empty = victim->family.load(kRelaxed) == 0;
-  increase(was_empty ? used_ : evicted_);
-  const std::uint32_t version = victim->version.load(kRelaxed);
-  victim->version.store(version + 1, kRelaxed);
-  const auto w = words(address);
-  // Release, so that a reader who sees any of these sees the odd version as well.
-  victim->address[0].store(w[0], kRelease);
-  victim->address[1].store(w[1], kRelease);
-  for (Use* use : {&victim->ntp, &victim->command}) {
-    use->hits.store(0, kRelease);
-    use->drops.store(0, kRelease);
-    use->last_hit.store(0, kRelease);
-    use->interval.store(ClientRecord::kNoInterval, kRelease);
+  auto& counter = empty ? used_ : evicted_;
+  counter.store(counter.load(kRelaxed) + 1, kRelaxed);
+  auto& [line, lane] = victim;
+  // Readers: whoever sees the new tag sees the empty state or all of the new record; whoever sees any of the
+  // new record sees the new tag.
+  line->state[lane].store(0, kRelease);
+  line->key[lane].store(place.tag, kRelease);
+  if (place.ipv6 != nullptr) {
+    const auto slot = static_cast<std::size_t>(line - v6_.lines) * kLanes + lane;
+    for (std::size_t half = 0; half < 2; ++half) {
+      std::uint64_t word;
+      std::memcpy(&word, place.ipv6 + 8 * half, sizeof word);
+      v6_.addresses[slot][half].store(word, kRelease);
+    }
   }
-  victim->reset.store(false, kRelease);
-  victim->family.store(static_cast<std::uint8_t>(address.family), kRelease);
-  victim->version.store(version + 2, kRelease);
-  return *victim;
+  line->last[lane].store(uptime, kRelease);
+  line->hits[lane].store(0, kRelease);
+  line->state[lane].store(tokens << kTokensShift | kNone, kRelease);
+  return victim;
 }
 
-void ClientTable::record_hit(const IpAddress& address, ClientService service, std::uint32_t uptime) noexcept {
-  Record& r = find_or_replace(address, uptime);
-  if (r.reset.load(kRelaxed)) {
-    for (Use* use : {&r.ntp, &r.command}) {
-      use->hits.store(0, kRelaxed);
-      use->drops.store(0, kRelaxed);
+inline Admission ClientTable::admit_one(const Place& place, std::uint32_t uptime, const RateLimit& limit,
+                                        std::uint64_t& random) noexcept {
+  const auto [line, lane] = find_or_replace(place, uptime, limit.full);
+  const std::uint32_t key = line->key[lane].load(kRelaxed);
+  const std::uint32_t state = line->state[lane].load(kRelaxed);
+  const std::uint32_t last = line->last[lane].load(kRelaxed);
+  const std::uint32_t hits = line->hits[lane].load(kRelaxed);
+  std::uint32_t interval = state & kIntervalMask;
+  std::uint32_t timeout = (key >> kTimeoutShift) & kIntervalMask;
+  // A first request comes from nowhere; that the two times are then the same does not make it a burst.
+  if (hits != 0) {
+    std::uint32_t& average_of = (key & kDropped) != 0 ? timeout : interval;
+    average_of = average(average_of, uptime - last);
+  }
+  line->last[lane].store(uptime, kRelaxed);
+  line->hits[lane].store(hits + (hits != kMost32), kRelaxed);
+
+  std::uint32_t tokens = (state >> kTokensShift) & kTokensMask;
+  std::uint32_t drops = state >> kDropsShift;
+  std::uint32_t dropped = 0;
+  Admission admission = Admission::answer;
+  if (limit.enabled) {
+    tokens =
+        std::min(tokens + std::min((uptime >> limit.shift) - (last >> limit.shift), limit.full), limit.full);
+    if (tokens >= limit.price) {
+      tokens -= limit.price;
+    } else {
+      random = random * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;  // Knuth's MMIX
+      const bool leaks = (random >> 32 & ((1U << limit.leak) - 1)) == 0;
+      // A client that asks twice as often when it is not answered costs less when it is.
+      const bool impatient = timeout > kNone && timeout + 4 < interval;
+      if (leaks != impatient) {
+        tokens = 0;
+      } else {
+        const bool kiss = limit.kod != 0 && (random >> 48 & ((1U << limit.kod) - 1)) == 0;
+        admission = kiss ? Admission::kiss : Admission::drop;
+        dropped = kDropped;
+        drops = std::min(drops + 1, kMostDrops);
+      }
     }
-    r.reset.store(false, kRelaxed);
   }
-  Use& use = service == ClientService::ntp ? r.ntp : r.command;
-  const std::uint32_t last = use.last_hit.load(kRelaxed);
-  if (last != 0) {
-    const auto interval = average(use.interval.load(kRelaxed), log2_quarters(uptime - last));
-    use.interval.store(interval, kRelaxed);
-  }
-  use.last_hit.store(uptime, kRelaxed);
-  increase(use.hits);
+  line->key[lane].store(place.tag | timeout << kTimeoutShift | dropped, kRelaxed);
+  line->state[lane].store(drops << kDropsShift | tokens << kTokensShift | interval, kRelaxed);
+  return admission;
 }
 
-void ClientTable::record_drop(const IpAddress& address, ClientService service,
-                              std::uint32_t uptime) noexcept {
-  Record& r = find_or_replace(address, uptime);
-  increase(service == ClientService::ntp ? r.ntp.drops : r.command.drops);
+void ClientTable::admit(std::span<const Place> places, std::uint32_t uptime, const RateLimit& limit,
+                        std::uint64_t random, std::span<Admission> out) noexcept {
+  for (std::size_t i = 0; i < places.size(); ++i) out[i] = admit_one(places[i], uptime, limit, random);
 }
+
+Admission ClientTable::admit(const IpAddress& client, std::uint32_t uptime, const RateLimit& limit,
+                             std::uint64_t random) noexcept {
+  return admit_one(place(client), uptime, limit, random);
+}
+
+// --- control thread ---------------------------------------------------------------------------------------
 
 std::optional<ClientRecord> ClientTable::at(std::size_t slot) const noexcept {
-  const Record& r = records_[slot];
-  const std::uint32_t version = r.version.load(kAcquire);
-  const auto family = static_cast<Family>(r.family.load(kAcquire));
-  if (family == Family::unspecified || (version & 1U) != 0) return std::nullopt;
-  ClientRecord copy;
-  copy.address.family = family;
-  const std::array<std::uint64_t, 2> w{r.address[0].load(kAcquire), r.address[1].load(kAcquire)};
-  std::memcpy(copy.address.bytes.data(), w.data(), sizeof w);
-  const bool reset = r.reset.load(kAcquire);
-  auto copy_use = [&](const Use& from, ClientRecord::Use& to) {
-    to.hits = reset ? 0 : from.hits.load(kAcquire);
-    to.drops = reset ? 0 : from.drops.load(kAcquire);
-    to.last_hit = from.last_hit.load(kAcquire);
-    to.interval = from.interval.load(kAcquire);
-  };
-  copy_use(r.ntp, copy.ntp);
-  copy_use(r.command, copy.command);
-  if (r.version.load(kRelaxed) != version) return std::nullopt;
-  return copy;
+  const std::size_t slots4 = v4_.buckets * kWays;
+  const bool ipv6 = slot >= slots4;
+  const Region& region = ipv6 ? v6_ : v4_;
+  if (ipv6) slot -= slots4;
+  const Line& line = region.lines[slot / kLanes];
+  const std::size_t lane = slot % kLanes;
+
+  const std::uint32_t tag = line.key[lane].load(kAcquire) & kTagMask;
+  const std::uint32_t state = line.state[lane].load(kAcquire);
+  if ((state & kIntervalMask) == 0) return std::nullopt;
+  ClientRecord r;
+  r.hits = line.hits[lane].load(kAcquire);
+  r.last_hit = line.last[lane].load(kAcquire);
+  r.drops = state >> kDropsShift;
+  r.interval = decode(state & kIntervalMask);
+  if (ipv6) {
+    r.address.family = Family::ipv6;
+    for (std::size_t half = 0; half < 2; ++half) {
+      const std::uint64_t word = region.addresses[slot][half].load(kAcquire);
+      std::memcpy(r.address.bytes.data() + 8 * half, &word, sizeof word);
+    }
+  } else {
+    const std::uint64_t first = ((slot / kWays << 32) + v4_.buckets - 1) / v4_.buckets;
+    r.address = IpAddress::v4(unpermute(static_cast<std::uint32_t>(first + (tag >> kTagShift))));
+  }
+  const std::uint32_t key = line.key[lane].load(kAcquire);
+  if ((key & kTagMask) != tag) return std::nullopt;
+  r.timeout_interval = decode((key >> kTimeoutShift) & kIntervalMask);
+  return r;
 }
 
-std::optional<ClientRecord> ClientTable::find(const IpAddress& address) const noexcept {
-  const std::size_t bucket = bucket_of(address);
-  for (std::size_t slot = bucket; slot < bucket + kWays; ++slot)
-    if (matches(records_[slot], address)) return at(slot);
+std::optional<std::size_t> ClientTable::slot_of(const IpAddress& address) const noexcept {
+  if (address.family == Family::unspecified) return std::nullopt;
+  const bool ipv6 = address.family == Family::ipv6;
+  const Place p = place(address);
+  const Region& region = ipv6 ? v6_ : v4_;
+  const auto first =
+      static_cast<std::size_t>(p.bucket - region.lines) * kLanes + (ipv6 ? v4_.buckets * kWays : 0);
+  for (std::size_t slot = first; slot < first + kWays; ++slot)
+    if (const auto r = at(slot); r && r->address == address) return slot;
   return std::nullopt;
-}
-
-void ClientTable::request_reset(std::size_t slot) noexcept {
-  records_[slot].reset.store(true, kRelaxed);
 }
 
 }  // namespace wiretime::ntp

@@ -1,78 +1,167 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Who asked, how often, when last: one worker's client log. Fixed memory: buckets of eight records of one
-// cache line each; a full bucket gives up its longest silent record. One writer (the worker that owns the
-// table), the control thread reads it live for `chronyc clients`.
+// Who asked, how often, when last, and whether they ask too often: one thread's client log. 16 bytes a
+// client, four to a cache line, two lines to a bucket; a full bucket gives up its longest silent client. A
+// keyed permutation of the IPv4 address chooses bucket and tag, so both give the address back; an IPv6 client
+// has a keyed hash there and its address in an array that only insertion and listing touch. One writer (the
+// owning thread); the control thread reads live for `chronyc clients`.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
+#include <span>
 
 #include "base/ip_address.hpp"
+#include "ntp/rate_limit.hpp"
 
 namespace wiretime::ntp {
 
-enum class ClientService : std::uint8_t { ntp, command };
-
-// A consistent copy of one record. Times in 1/16 s of uptime; intervals log2 seconds in 1/4 steps.
+// A copy of one record. Times in 1/16 s of uptime; intervals in 1/4 log2 seconds.
 struct ClientRecord {
   static constexpr std::int8_t kNoInterval = 127;
-  struct Use {
-    std::uint32_t hits = 0;
-    std::uint32_t drops = 0;
-    std::uint32_t last_hit = 0;
-    std::int8_t interval = kNoInterval;  // moving average of the log2 interval, in 1/4 log2 seconds
-    friend bool operator==(const Use&, const Use&) = default;
-  };
   IpAddress address;
-  Use ntp;
-  Use command;
+  std::uint32_t hits = 0;
+  std::uint32_t drops = 0;  // stays at 2^14 - 1
+  std::uint32_t last_hit = 0;
+  std::int8_t interval = kNoInterval;          // moving average of the log2 interval while answered
+  std::int8_t timeout_interval = kNoInterval;  // the same of requests that follow a drop
+  friend bool operator==(const ClientRecord&, const ClientRecord&) = default;
+};
+
+// Clients of each family that a table has room for.
+struct ClientCapacity {
+  std::size_t ipv4 = 0;
+  std::size_t ipv6 = 0;
+};
+
+// Zeroed, aligned to 64 bytes, and how to give it back. Large tables want huge pages, on the reader's node.
+struct ClientMemory {
+  std::byte* data = nullptr;
+  std::size_t size = 0;
+  void (*release)(std::byte* data, std::size_t size) = nullptr;
 };
 
 class ClientTable {
+ private:
+  struct Line;
+
  public:
-  // At least one bucket; capacity is rounded down to a power of two of buckets. `secret` keys the hash, so
-  // that nobody can aim at one bucket.
-  ClientTable(std::size_t max_records, std::array<std::uint64_t, 2> secret);
+  // Bytes for a capacity: 24 for each IPv4 client (two thirds of the slots are used then, so that few buckets
+  // overflow), 48 for each IPv6 client; at least 1,024 buckets a family.
+  [[nodiscard]] static std::size_t memory_needed(const ClientCapacity& capacity) noexcept;
+  // From the heap: throws std::bad_alloc.
+  [[nodiscard]] static ClientMemory heap_memory(std::size_t size);
 
-  // Worker: counts one request at `uptime` (1/16 s).
-  void record_hit(const IpAddress& address, ClientService service, std::uint32_t uptime) noexcept;
-  void record_drop(const IpAddress& address, ClientService service, std::uint32_t uptime) noexcept;
+  // `secret` keys the hash, so that nobody can aim at one bucket. Takes the memory over.
+  ClientTable(const ClientCapacity& capacity, std::array<std::uint64_t, 2> secret,
+              ClientMemory memory) noexcept;
+  ClientTable(const ClientCapacity& capacity, std::array<std::uint64_t, 2> secret)
+      : ClientTable{capacity, secret, heap_memory(memory_needed(capacity))} {}
+  ClientTable(const ClientTable&) = delete;
+  ClientTable& operator=(const ClientTable&) = delete;
+  ~ClientTable() {
+    if (memory_.release != nullptr) memory_.release(memory_.data, memory_.size);
+  }
 
-  // Control thread. Slots 0..capacity()-1; nullopt for an empty one or one that is being replaced right now.
-  [[nodiscard]] std::size_t capacity() const noexcept { return records_.size(); }
+  // --- owner
+
+  // Where a client's record is, or would be.
+  struct Place {
+    Line* bucket = nullptr;
+    std::uint32_t tag = 0;            // where a record's key has it
+    const std::byte* ipv6 = nullptr;  // the address, to be read by admit(); null: IPv4
+  };
+  [[nodiscard]] Place place_v4(std::uint32_t address) const noexcept { return place(v4_, permute(address)); }
+  [[nodiscard]] Place place_v6(const std::byte* address) const noexcept {
+    Place p = place(v6_, hash(address));
+    p.ipv6 = address;
+    return p;
+  }
+  static void prefetch(const Place& p) noexcept { __builtin_prefetch(first_line(p), 1); }
+
+  // Counts a request from each place at `uptime` and tells what its rate limit says. Order matters where a
+  // client comes twice. `random` is used up here; `out` is as long as `places`.
+  void admit(std::span<const Place> places, std::uint32_t uptime, const RateLimit& limit,
+             std::uint64_t random, std::span<Admission> out) noexcept;
+  Admission admit(const IpAddress& client, std::uint32_t uptime, const RateLimit& limit,
+                  std::uint64_t random) noexcept;
+
+  // --- control thread
+
+  // Slots 0..slots()-1; nullopt for an empty one or one that is being replaced right now.
+  [[nodiscard]] std::size_t slots() const noexcept { return (v4_.buckets + v6_.buckets) * kWays; }
   [[nodiscard]] std::optional<ClientRecord> at(std::size_t slot) const noexcept;
-  [[nodiscard]] std::optional<ClientRecord> find(const IpAddress& address) const noexcept;
-  // The record counts from zero again as from its owner's next hit; reads as zero until then.
-  void request_reset(std::size_t slot) noexcept;
+  [[nodiscard]] std::optional<std::size_t> slot_of(const IpAddress& address) const noexcept;
   [[nodiscard]] std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t evicted() const noexcept { return evicted_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr std::size_t kWays = 8;
-  struct Use {  // writer: owner
-    std::atomic<std::uint32_t> hits{0};
-    std::atomic<std::uint32_t> drops{0};
-    std::atomic<std::uint32_t> last_hit{0};
-    std::atomic<std::int8_t> interval{ClientRecord::kNoInterval};
+  static constexpr std::size_t kLanes = 4;             // records in a line
+  static constexpr std::size_t kWays = 2 * kLanes;     // in a bucket
+  static constexpr std::size_t kFewestBuckets = 1024;  // so that 22 bits are enough for a tag
+  using Word = std::atomic<std::uint32_t>;
+
+  // Writer: owner. Lanes are filled from the front and never emptied, only replaced.
+  struct alignas(64) Line {
+    std::array<Word, kLanes> key;   // tag 22 bits, timeout interval 7, last request was dropped 1, unused 2
+    std::array<Word, kLanes> last;  // 1/16 s of uptime
+    std::array<Word, kLanes> hits;
+    std::array<Word, kLanes> state;  // interval 7 (0: the slot is empty), tokens 11, drops 14
   };
-  struct alignas(64) Record {
-    std::atomic<std::uint32_t> version{0};  // writer: owner; odd while the address changes
-    std::atomic<std::uint8_t> family{0};    // writer: owner; Family, unspecified when empty
-    std::atomic<bool> reset{false};         // writers: control sets, owner clears
-    std::array<std::atomic<std::uint64_t>, 2> address{};
-    Use ntp;
-    Use command;
+  static_assert(sizeof(Line) == 64);
+  using Address6 = std::array<std::atomic<std::uint64_t>, 2>;
+
+  struct Region {
+    Line* lines = nullptr;
+    Address6* addresses = nullptr;  // one a slot; IPv6 only
+    std::uint32_t buckets = 0;
+    std::uint64_t reciprocal = 0;  // 2^64 / buckets, rounded up
   };
 
-  [[nodiscard]] std::size_t bucket_of(const IpAddress& address) const noexcept;
-  [[nodiscard]] static bool matches(const Record& r, const IpAddress& address) noexcept;
-  Record& find_or_replace(const IpAddress& address, std::uint32_t uptime) noexcept;
+  static constexpr std::uint32_t kTagShift = 10;
 
-  std::vector<Record> records_;
+  // A 32-bit number falls into bucket number * buckets / 2^32; which of the numbers in that bucket it is, in
+  // order, is its tag.
+  [[nodiscard]] static Place place(const Region& f, std::uint32_t number) noexcept {
+    const std::uint64_t product = std::uint64_t{number} * f.buckets;
+    const auto tag = static_cast<std::uint32_t>(
+        (static_cast<unsigned __int128>(static_cast<std::uint32_t>(product)) * f.reciprocal) >> 64);
+    return {f.lines + 2 * (product >> 32), tag << kTagShift, nullptr};
+  }
+  // Of the bucket's two lines, the one a client is looked for first.
+  [[nodiscard]] static Line* first_line(const Place& p) noexcept {
+    return p.bucket + ((p.tag >> kTagShift) & 1U);
+  }
+  [[nodiscard]] static Line* second_line(const Place& p) noexcept {
+    return p.bucket + (~(p.tag >> kTagShift) & 1U);
+  }
+  // A bijection: two rounds of multiply and fold with secret odd multipliers.
+  [[nodiscard]] std::uint32_t permute(std::uint32_t address) const noexcept {
+    std::uint32_t x = (address ^ whitener_) * multipliers_[0];
+    x = (x ^ x >> 16) * multipliers_[1];
+    return x ^ x >> 15;
+  }
+  [[nodiscard]] std::uint32_t unpermute(std::uint32_t number) const noexcept;
+  [[nodiscard]] std::uint32_t hash(const std::byte* address) const noexcept;
+  [[nodiscard]] Place place(const IpAddress& address) const noexcept;
+
+  struct Slot {
+    Line* line;
+    std::size_t lane;
+  };
+  [[nodiscard]] Slot find_or_replace(const Place& place, std::uint32_t uptime, std::uint32_t tokens) noexcept;
+  [[nodiscard]] Slot replace(const Place& place, std::uint32_t uptime, std::uint32_t tokens) noexcept;
+  Admission admit_one(const Place& place, std::uint32_t uptime, const RateLimit& limit,
+                      std::uint64_t& random) noexcept;
+
+  Region v4_;
+  Region v6_;
+  std::uint32_t whitener_;
+  std::array<std::uint32_t, 2> multipliers_;
   std::array<std::uint64_t, 2> secret_;
+  ClientMemory memory_;
   std::atomic<std::uint64_t> used_{0};     // writer: owner
   std::atomic<std::uint64_t> evicted_{0};  // writer: owner
 };

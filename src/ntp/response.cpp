@@ -31,27 +31,6 @@ Verdict judge_mode(const std::byte* m, std::uint16_t source_port) noexcept {
   }
 }
 
-Mode reply_mode(Verdict kind) noexcept {
-  // A version 1 client gets mode 4 as well: a reply with mode 0 would be a request to the next server.
-  return kind == Verdict::answered_symmetric ? Mode::symmetric_passive : Mode::server;
-}
-
-// The bits of a 2^-32 s fraction that our clock cannot resolve, at precision log2 seconds.
-std::uint64_t noise_mask(std::int8_t precision) noexcept {
-  const int bits = 32 + precision;
-  if (bits <= 1) return 1;  // the lowest bit is ours for parity
-  return (std::uint64_t{1} << (bits < 32 ? bits : 32)) - 1;
-}
-
-// Random below the precision, `parity` in the lowest bit, different from `other`.
-NtpTimestamp blur(NtpTimestamp t, std::int8_t precision, std::uint64_t random, std::uint64_t parity,
-                  NtpTimestamp other) noexcept {
-  const std::uint64_t mask = noise_mask(precision);
-  std::uint64_t value = (t.value & ~mask) | (random & mask & ~std::uint64_t{1}) | parity;
-  if (value == other.value) value ^= 2;
-  return {value};
-}
-
 }  // namespace
 
 Request judge_request(std::span<const std::byte> message, std::uint16_t source_port) noexcept {
@@ -83,26 +62,22 @@ Request judge_request(std::span<const std::byte> message, std::uint16_t source_p
   return {Verdict::ntp_authentication_unsupported};
 }
 
-void write_response(std::byte* m, Verdict kind, const clock::TimeSnapshot& snapshot, NtpTimestamp receive,
-                    std::uint64_t random) noexcept {
-  const clock::Reference& reference = snapshot.reference;
-  const std::uint8_t request_version = version(m);
-  const NtpTimestamp request_transmit = timestamp(m, offset::kTransmit);
-  store_u8(m, flags(static_cast<std::uint8_t>(reference.leap), request_version, reply_mode(kind)));
-  store_u8(m + offset::kStratum, reference.stratum);
-  // The poll field keeps the client's value: we ask for no other interval.
-  store_u8(m + offset::kPrecision, static_cast<std::uint8_t>(snapshot.precision));
-  store_be32(m + offset::kRootDelay, reference.root_delay.value);
-  store_be32(m + offset::kRootDispersion, snapshot.root_dispersion_at(receive).value);
-  store_be32(m + offset::kReferenceId, reference.refid);
-  set_timestamp(m, offset::kReferenceTime, reference.reference_time);
-  set_timestamp(m, offset::kOrigin, request_transmit);
-  set_timestamp(m, offset::kReceive, blur(receive, snapshot.precision, random, 1, request_transmit));
-}
-
-void write_transmit(std::byte* m, NtpTimestamp transmit, std::int8_t precision,
-                    std::uint64_t random) noexcept {
-  set_timestamp(m, offset::kTransmit, blur(transmit, precision, random, 0, timestamp(m, offset::kOrigin)));
+ReplyTemplate::ReplyTemplate(const clock::TimeSnapshot& snapshot, NtpTimestamp now,
+                             std::int8_t least_poll) noexcept {
+  const clock::Reference& r = snapshot.reference;
+  std::array<std::byte, offset::kOrigin> header{};
+  store_u8(header.data(), flags(static_cast<std::uint8_t>(r.leap), 0, Mode::unspecified));
+  store_u8(header.data() + offset::kStratum, r.stratum);
+  store_u8(header.data() + offset::kPrecision, static_cast<std::uint8_t>(snapshot.precision));
+  store_be32(header.data() + offset::kRootDelay, r.root_delay.value);
+  store_be32(header.data() + offset::kRootDispersion, snapshot.root_dispersion_at(now).value);
+  store_be32(header.data() + offset::kReferenceId, r.refid);
+  set_timestamp(header.data(), offset::kReferenceTime, r.reference_time);
+  head_ = load_raw<std::uint64_t>(header.data());
+  dispersion_and_refid_ = load_raw<std::uint64_t>(header.data() + offset::kRootDispersion);
+  reference_time_ = load_raw<std::uint64_t>(header.data() + offset::kReferenceTime);
+  noise_mask_ = noise_mask(snapshot.precision);
+  least_poll_ = least_poll;
 }
 
 }  // namespace wiretime::ntp

@@ -21,7 +21,8 @@ struct Frame {
   std::uint32_t length = 0;   // in and out: bytes; a reply never grows
   NtpTimestamp receive{};     // in: when it arrived
   Verdict verdict{};          // out; the transport counts it once it knows how the frame ended
-  net::ParsedFrame parsed{};  // scratch between answer and finish, as is `key`
+  net::ParsedFrame parsed{};  // scratch between answer and finish, as the next
+  std::uint64_t sum = 0;      // of a plain reply's UDP packet without transmit stamp; 0: not a plain one
   const ntp::Key* key = nullptr;
 };
 

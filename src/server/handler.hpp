@@ -32,6 +32,12 @@ struct Answer {
 [[nodiscard]] Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const Tables& tables,
                             WorkerState& state) noexcept;
 
+// What a client's rate limit makes of the answer it would get.
+[[nodiscard]] inline Verdict verdict_of(ntp::Admission admission, Verdict answer) noexcept {
+  if (admission == ntp::Admission::answer) return answer;
+  return admission == ntp::Admission::kiss ? Verdict::answered_kiss : Verdict::rate_limited;
+}
+
 // Writes the transmit stamp, and behind the 48 bytes the MAC of a request that had one: the last thing before
 // the reply leaves. `reply`: as long as Answer says.
 void finish_reply(std::span<std::byte> reply, const ntp::Key* key, NtpTimestamp transmit,

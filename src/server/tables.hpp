@@ -4,16 +4,19 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/ip_address.hpp"
 #include "base/rcu.hpp"
 #include "base/seqlock.hpp"
 #include "clock/snapshot.hpp"
 #include "ntp/access_list.hpp"
 #include "ntp/key.hpp"
+#include "ntp/rate_limit.hpp"
 
 namespace wiretime::server {
 
@@ -23,13 +26,43 @@ class LocalAddresses {
  public:
   LocalAddresses() = default;
   explicit LocalAddresses(std::vector<IpAddress> unicast, std::vector<IpAddress> broadcast = {})
-      : unicast_{sorted(std::move(unicast))}, broadcast_{sorted(std::move(broadcast))} {}
+      : unicast_{sorted(std::move(unicast))}, broadcast_{sorted(std::move(broadcast))} {
+    for (const auto* list : {&unicast_, &broadcast_})
+      for (const IpAddress& a : *list) filter_ |= std::uint64_t{1} << bit_of(low_bits(a));
+    for (const IpAddress& a : unicast_) {
+      const auto* bytes = reinterpret_cast<const std::byte*>(a.bytes.data());
+      if (a.family == Family::ipv4) v4_.push_back(load_raw<std::uint32_t>(bytes));
+      if (a.family == Family::ipv6)
+        v6_.push_back({load_raw<std::uint64_t>(bytes), load_raw<std::uint64_t>(bytes + 8)});
+    }
+  }
 
   [[nodiscard]] bool contains(const IpAddress& a) const noexcept {
     return std::binary_search(unicast_.begin(), unicast_.end(), a);
   }
   [[nodiscard]] bool is_broadcast(const IpAddress& a) const noexcept {
     return std::binary_search(broadcast_.begin(), broadcast_.end(), a);
+  }
+  // Of unicast(), by the address as it stands in a packet.
+  [[nodiscard]] bool has_v4(std::uint32_t raw) const noexcept {
+    for (const std::uint32_t a : v4_)
+      if (a == raw) return true;
+    return false;
+  }
+  [[nodiscard]] bool has_v6(const std::byte* address) const noexcept {
+    const Raw6 raw{load_raw<std::uint64_t>(address), load_raw<std::uint64_t>(address + 8)};
+    for (const Raw6& a : v6_)
+      if (a[0] == raw[0] && a[1] == raw[1]) return true;
+    return false;
+  }
+  // Cheap and one-sided: false says that it is neither ours nor a broadcast address. The low 32 bits of an
+  // address, in any byte order.
+  [[nodiscard]] bool may_know(std::uint32_t low_bits) const noexcept {
+    return (filter_ >> bit_of(low_bits) & 1U) != 0;
+  }
+  [[nodiscard]] static std::uint32_t low_bits(const IpAddress& a) noexcept {
+    const std::size_t at = a.family == Family::ipv6 ? 12 : 0;
+    return load_raw<std::uint32_t>(reinterpret_cast<const std::byte*>(a.bytes.data()) + at);
   }
   [[nodiscard]] std::span<const IpAddress> addresses() const noexcept { return unicast_; }
 
@@ -40,8 +73,15 @@ class LocalAddresses {
     return addresses;
   }
 
+  static unsigned bit_of(std::uint32_t low_bits) noexcept { return (low_bits * 0x9E37'79B1U) >> 26; }
+
+  using Raw6 = std::array<std::uint64_t, 2>;
+
   std::vector<IpAddress> unicast_;
   std::vector<IpAddress> broadcast_;
+  std::vector<std::uint32_t> v4_;  // unicast, as in a packet
+  std::vector<Raw6> v6_;
+  std::uint64_t filter_ = 0;
 };
 
 struct Tables {
@@ -50,6 +90,7 @@ struct Tables {
   LocalAddresses host_addresses;  // the kernel's, without loopback: ours on ports that the kernel owns too
   std::uint16_t ntp_port = 123;
   std::uint8_t dscp = 0;  // of replies, 0..63
+  ntp::RateLimit rate_limit;
 };
 
 // Owned by the controller; outlives every worker.

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "catch.hpp"
@@ -14,133 +15,170 @@ using namespace wiretime::ntp;
 namespace {
 
 constexpr std::array<std::uint64_t, 2> kSecret{0x1234'5678'9ABC'DEF0U, 42};
+constexpr RateLimit kNoLimit{};
+constexpr ClientCapacity kSmall{1000, 1000};
+
 IpAddress client(std::uint32_t n) {
   return IpAddress::v4(0x0A00'0000U + n);
 }
+IpAddress client6(std::uint64_t n) {
+  IpAddress a = *IpAddress::parse("2001:db8::");
+  for (std::size_t i = 0; i < 8; ++i) a.bytes[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
+  return a;
+}
 
-std::size_t listed(const ClientTable& table) {
-  std::size_t n = 0;
-  for (std::size_t i = 0; i < table.capacity(); ++i) n += table.at(i).has_value();
-  return n;
+void hit(ClientTable& table, const IpAddress& a, std::uint32_t now) {
+  CHECK(table.admit(a, now, kNoLimit, 0) == Admission::answer);
+}
+std::optional<ClientRecord> find(const ClientTable& table, const IpAddress& a) {
+  const auto slot = table.slot_of(a);
+  return slot ? table.at(*slot) : std::nullopt;
+}
+std::map<IpAddress, ClientRecord> list(const ClientTable& table) {
+  std::map<IpAddress, ClientRecord> all;
+  for (std::size_t slot = 0; slot < table.slots(); ++slot)
+    if (const auto r = table.at(slot)) {
+      CHECK(all.emplace(r->address, *r).second);
+      CHECK(table.slot_of(r->address) == slot);
+    }
+  return all;
 }
 
 }  // namespace
 
-TEST_CASE("each client is listed once with its true count") {
-  ClientTable table{4096, kSecret};
-  std::map<IpAddress, std::uint32_t> truth;
-  std::mt19937_64 random{1};
-  for (int i = 0; i < 20'000; ++i) {
-    auto a = client(static_cast<std::uint32_t>(random() % 500));
-    if (i % 3 == 0) a = *IpAddress::parse(("2001:db8::" + std::to_string(random() % 500)).c_str());
-    table.record_hit(a, ClientService::ntp, static_cast<std::uint32_t>(i + 1));
-    ++truth[a];
+TEST_CASE("each client is listed once, by its own address, with its true count") {
+  for (const auto& secret :
+       {std::array<std::uint64_t, 2>{0, 0}, std::array<std::uint64_t, 2>{1, 2}, kSecret}) {
+    for (const ClientCapacity& capacity : {ClientCapacity{}, ClientCapacity{100'000, 12'345}}) {
+      ClientTable table{capacity, secret};
+      std::map<IpAddress, std::uint32_t> truth;
+      std::mt19937_64 random{1};
+      for (std::uint32_t i = 0; i < 20'000; ++i) {
+        auto a = client(static_cast<std::uint32_t>(random() % 1000));
+        if (i % 3 == 0) a = client6(random() % 1000);
+        if (i % 5 == 0) a = IpAddress::v4(static_cast<std::uint32_t>(random() % 200 * 0x0123'4567U));
+        hit(table, a, i + 1);
+        ++truth[a];
+      }
+      REQUIRE(table.evicted() == 0);
+      CHECK(table.used() == truth.size());
+      const auto listed = list(table);
+      REQUIRE(listed.size() == truth.size());
+      for (const auto& [address, record] : listed) CHECK(record.hits == truth.at(address));
+    }
   }
-  REQUIRE(table.evicted() == 0);
-  CHECK(table.used() == truth.size());
-  std::size_t seen = 0;
-  for (std::size_t slot = 0; slot < table.capacity(); ++slot) {
-    const auto r = table.at(slot);
-    if (!r) continue;
-    ++seen;
-    CHECK(r->ntp.hits == truth.at(r->address));
-    CHECK(r->command.hits == 0);
-    CHECK(table.find(r->address)->ntp == r->ntp);
-  }
-  CHECK(seen == truth.size());
 }
 
 TEST_CASE("an IPv4 address and the IPv6 address with the same bytes are two clients") {
-  ClientTable table{64, kSecret};
+  ClientTable table{kSmall, kSecret};
   IpAddress six = client(7);
   six.family = Family::ipv6;
-  table.record_hit(client(7), ClientService::ntp, 1);
-  table.record_hit(six, ClientService::ntp, 1);
-  CHECK(listed(table) == 2);
+  hit(table, client(7), 1);
+  hit(table, six, 1);
+  CHECK(list(table).size() == 2);
 }
 
-TEST_CASE("clients spread over the buckets whatever the secret") {
-  for (const auto& secret :
-       {std::array<std::uint64_t, 2>{0, 0}, std::array<std::uint64_t, 2>{1, 2}, kSecret}) {
-    ClientTable table{4096, secret};
-    for (std::uint32_t i = 0; i < 1024; ++i) table.record_hit(client(i), ClientService::ntp, 1);
-    CHECK(table.evicted() == 0);
+TEST_CASE("as many clients as the table was made for stay in it, but for a few percent") {
+  constexpr std::size_t kClients = 50'000;
+  ClientTable table{{kClients, kClients}, kSecret};
+  std::mt19937_64 random{5};
+  std::uint32_t now = 1;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    hit(table, IpAddress::v4(static_cast<std::uint32_t>(random())), ++now);
+    hit(table, client6(random()), ++now);
   }
+  CHECK(table.used() > 2 * kClients * 95 / 100);
+  CHECK(list(table).size() == table.used());
+}
+
+TEST_CASE("an IPv4 client costs at most 24 bytes") {
+  constexpr std::size_t kClients = 1 << 20;
+  const auto without = ClientTable::memory_needed({0, 0});
+  const auto smallest = ClientTable::memory_needed({1, 0});
+  REQUIRE(smallest == without);
+  CHECK(ClientTable::memory_needed({kClients, 0}) - without <= 24 * kClients);
 }
 
 TEST_CASE("a full bucket gives up its longest silent client and counts that") {
-  ClientTable table{8, kSecret};
-  for (std::uint32_t i = 0; i < 8; ++i) table.record_hit(client(i), ClientService::ntp, 100 + i);
-  table.record_hit(client(0), ClientService::ntp, 200);
-  table.record_hit(client(99), ClientService::ntp, 201);
-  CHECK(table.evicted() == 1);
-  CHECK(table.used() == 8);
-  CHECK(table.find(client(0)));
-  CHECK_FALSE(table.find(client(1)));
-  CHECK(table.find(client(99))->ntp.hits == 1);
+  ClientTable table{{}, kSecret};
+  std::mt19937_64 random{11};
+  std::map<IpAddress, std::uint32_t> last;
+  for (std::uint32_t now = 1; now < 40'000; ++now) {
+    const auto a = IpAddress::v4(static_cast<std::uint32_t>(random()));
+    const auto before = table.evicted();
+    std::set<IpAddress> bucket;  // before the client comes in
+    hit(table, a, now);
+    last[a] = now;
+    if (table.evicted() == before) continue;
+    const auto slot = table.slot_of(a);
+    REQUIRE(slot);
+    std::uint32_t oldest = now;
+    for (std::size_t s = *slot / 8 * 8; s < *slot / 8 * 8 + 8; ++s)
+      if (s != *slot) oldest = std::min(oldest, table.at(s)->last_hit);
+    // Whoever went was silent for longer than all that are left.
+    std::uint32_t gone = 0;
+    for (const auto& [address, when] : last)
+      if (when < oldest && !table.slot_of(address)) gone = std::max(gone, when);
+    CHECK(gone < oldest);
+    if (table.evicted() > 50) break;
+  }
+  CHECK(table.evicted() > 50);
+  CHECK(table.used() + table.evicted() == last.size());
+}
+
+TEST_CASE("a client that replaced another counts from one") {
+  ClientTable table{{}, kSecret};
+  std::mt19937_64 random{12};
+  while (table.evicted() == 0) {
+    const auto a = IpAddress::v4(static_cast<std::uint32_t>(random()));
+    hit(table, a, 5);
+    hit(table, a, 6);
+    const auto r = find(table, a);
+    REQUIRE(r);
+    CHECK(r->hits == 2);
+  }
 }
 
 TEST_CASE("the interval is a moving average of log2 seconds") {
-  ClientTable table{64, kSecret};
+  ClientTable table{kSmall, kSecret};
   std::uint32_t now = 1;
-  table.record_hit(client(1), ClientService::ntp, now);
-  CHECK(table.find(client(1))->ntp.interval == ClientRecord::kNoInterval);
-  for (int i = 0; i < 20; ++i) table.record_hit(client(1), ClientService::ntp, now += 64 * 16);
-  CHECK(table.find(client(1))->ntp.interval == 6 * 4);
-  for (int i = 0; i < 40; ++i) table.record_hit(client(1), ClientService::ntp, now += 2 * 16);
-  CHECK(table.find(client(1))->ntp.interval == 1 * 4);
-  for (int i = 0; i < 40; ++i) table.record_hit(client(1), ClientService::ntp, now);
-  CHECK(table.find(client(1))->ntp.interval == -5 * 4);
-}
-
-TEST_CASE("NTP and command use are kept apart") {
-  ClientTable table{64, kSecret};
-  table.record_hit(client(1), ClientService::command, 5);
-  table.record_drop(client(1), ClientService::command, 6);
-  table.record_hit(client(1), ClientService::ntp, 7);
-  const auto r = table.find(client(1));
-  REQUIRE(r);
-  CHECK(r->command.hits == 1);
-  CHECK(r->command.drops == 1);
-  CHECK(r->ntp.hits == 1);
-  CHECK(r->ntp.drops == 0);
-}
-
-TEST_CASE("a reset reads as zero at once and counts again from the next hit") {
-  ClientTable table{64, kSecret};
-  for (std::uint32_t i = 1; i < 6; ++i) table.record_hit(client(1), ClientService::ntp, i);
-  for (std::size_t slot = 0; slot < table.capacity(); ++slot)
-    if (table.at(slot)) table.request_reset(slot);
-  CHECK(table.find(client(1))->ntp.hits == 0);
-  table.record_hit(client(1), ClientService::ntp, 10);
-  CHECK(table.find(client(1))->ntp.hits == 1);
+  hit(table, client(1), now);
+  CHECK(find(table, client(1))->interval == ClientRecord::kNoInterval);
+  for (int i = 0; i < 20; ++i) hit(table, client(1), now += 64 * 16);
+  CHECK(find(table, client(1))->interval == 6 * 4);
+  for (int i = 0; i < 40; ++i) hit(table, client(1), now += 2 * 16);
+  CHECK(find(table, client(1))->interval == 1 * 4);
+  for (int i = 0; i < 40; ++i) hit(table, client(1), now);
+  CHECK(find(table, client(1))->interval == -5 * 4);
 }
 
 TEST_CASE("a reader beside the writer sees whole records") {
-  ClientTable table{64, kSecret};
+  ClientTable table{{}, kSecret};
   std::atomic<bool> stop{false};
   std::thread writer([&] {
     std::mt19937_64 random{9};
-    std::uint32_t now = 1;
-    for (int i = 0; i < 200'000; ++i) {
-      // Both halves of the address are tied together, so that a torn read shows.
+    for (std::uint32_t now = 1; now < 200'000; ++now) {
+      // Both halves of the address are tied together, so that a torn read shows, and hits stay at one.
       IpAddress a;
       a.family = Family::ipv6;
-      const auto n = static_cast<std::uint8_t>(random() % 200);
-      a.bytes.fill(n);
-      table.record_hit(a, ClientService::ntp, ++now);
+      const auto n = random();
+      std::memcpy(a.bytes.data(), &n, sizeof n);
+      std::memcpy(a.bytes.data() + 8, &n, sizeof n);
+      (void)table.admit(a, now, kNoLimit, 0);
     }
     stop = true;
   });
   int torn = 0;
+  std::uint64_t seen = 0;
   while (!stop.load()) {
-    for (std::size_t slot = 0; slot < table.capacity(); ++slot) {
+    for (std::size_t slot = table.slots() / 2; slot < table.slots(); ++slot) {
       const auto r = table.at(slot);
-      if (r) torn += r->address.bytes[0] != r->address.bytes[15];
+      if (!r) continue;
+      ++seen;
+      torn += std::memcmp(r->address.bytes.data(), r->address.bytes.data() + 8, 8) != 0 || r->hits > 1;
     }
-    table.request_reset(3);
   }
   writer.join();
   CHECK(torn == 0);
-  CHECK(table.used() == 64);
+  CHECK(seen > 0);
 }

@@ -82,8 +82,8 @@ TEST_CASE("a response carries the snapshot's reference and the client's stamp") 
   auto m = ntp_request(3, 3);
   const auto s = snapshot();
   const auto receive = s.anchor_time + NtpDuration::from(1ms);
-  write_response(m.data(), Verdict::answered, s, receive, 0);
-  write_transmit(m.data(), receive + NtpDuration::from(20us), s.precision, 0);
+  ReplyTemplate{s, receive, -128}.write(m.data(), Verdict::answered, receive, 0);
+  ReplyTemplate::stamp(m.data(), receive + NtpDuration::from(20us), s.precision, 0);
   CHECK(leap(m.data()) == 1);
   CHECK(version(m.data()) == 3);
   CHECK(mode(m.data()) == Mode::server);
@@ -104,7 +104,7 @@ TEST_CASE("reply modes match request modes, and no reply has mode 0") {
        {std::pair{Verdict::answered, Mode::server}, std::pair{Verdict::answered_version1, Mode::server},
         std::pair{Verdict::answered_symmetric, Mode::symmetric_passive}}) {
     auto m = ntp_request(1, 0);
-    write_response(m.data(), kind, snapshot(), {}, 0);
+    ReplyTemplate{snapshot(), {}, -128}.write(m.data(), kind, {}, 0);
     CHECK(mode(m.data()) == expected);
     CHECK(version(m.data()) == 1);
   }
@@ -114,7 +114,7 @@ TEST_CASE("an unsynchronised server says so on the wire") {
   auto m = ntp_request();
   clock::TimeSnapshot s;
   s.valid = true;
-  write_response(m.data(), Verdict::answered, s, {}, 0);
+  ReplyTemplate{s, {}, -128}.write(m.data(), Verdict::answered, {}, 0);
   CHECK(leap(m.data()) == 3);
   CHECK(load_u8(m.data() + offset::kStratum) == 0);
 }
@@ -130,12 +130,12 @@ TEST_CASE("receive stamps are odd, transmit stamps even, and no two stamps of a 
     const std::uint64_t noise = i % 3 == 0 ? 0 : random();
     // The meanest origin: just what one of the stamps is about to be.
     auto probe = m;
-    write_response(probe.data(), Verdict::answered, s, receive, noise);
-    write_transmit(probe.data(), transmit, s.precision, noise);
+    ReplyTemplate{s, receive, -128}.write(probe.data(), Verdict::answered, receive, noise);
+    ReplyTemplate::stamp(probe.data(), transmit, s.precision, noise);
     const auto field = i % 2 == 0 ? offset::kReceive : offset::kTransmit;
     set_timestamp(m.data(), offset::kTransmit, timestamp(probe.data(), field));
-    write_response(m.data(), Verdict::answered, s, receive, noise);
-    write_transmit(m.data(), transmit, s.precision, noise);
+    ReplyTemplate{s, receive, -128}.write(m.data(), Verdict::answered, receive, noise);
+    ReplyTemplate::stamp(m.data(), transmit, s.precision, noise);
     const auto o = timestamp(m.data(), offset::kOrigin);
     const auto r = timestamp(m.data(), offset::kReceive);
     const auto t = timestamp(m.data(), offset::kTransmit);
@@ -151,6 +151,7 @@ TEST_CASE("stamps are right in the era after 2036") {
   auto s = snapshot();
   s.anchor_time = NtpTimestamp::from(in_2040);
   auto m = ntp_request();
-  write_response(m.data(), Verdict::answered, s, NtpTimestamp::from(in_2040 + 1s), 0);
+  ReplyTemplate{s, NtpTimestamp::from(in_2040 + 1s), -128}.write(m.data(), Verdict::answered,
+                                                                 NtpTimestamp::from(in_2040 + 1s), 0);
   CHECK(std::chrono::abs(timestamp(m.data(), offset::kReceive).near(in_2040) - in_2040 - 1s) <= 120ns);
 }

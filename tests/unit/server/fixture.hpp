@@ -37,8 +37,11 @@ struct Fixture {
   clock::TimeSnapshot snapshot;
   server::Tables tables;
   server::LocalAddresses ours{{net::test::ip("192.0.2.1"), net::test::ip("2001:db8::1")}};
-  server::WorkerState state{
-      "test", 0, {1, 2}, std::make_unique<ntp::ClientTable>(1024, std::array<std::uint64_t, 2>{3, 4})};
+  server::WorkerState state{"test",
+                            0,
+                            {1, 2},
+                            std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{1024, 1024},
+                                                               std::array<std::uint64_t, 2>{3, 4})};
 };
 
 // A UDP frame of `spec` that carries `message`, with a right checksum.
