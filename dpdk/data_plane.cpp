@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "dpdk/client_memory.hpp"
 #include "dpdk/devargs.hpp"
 #include "dpdk/eal.hpp"
 #include "dpdk/memif_links.hpp"
@@ -191,8 +192,9 @@ server::WorkerState* DataPlane::state_of(const Port& port, unsigned worker, cons
   for (const auto& state : states_)
     if (state->worker == worker && state->port == port.name()) return state.get();
   std::unique_ptr<ntp::ClientTable> clients;
-  if (options.client_records != 0)
-    clients = std::make_unique<ntp::ClientTable>(options.client_records, options.secret);
+  if (options.client_log)
+    clients = std::make_unique<ntp::ClientTable>(
+        options.clients, options.secret, client_memory(ntp::ClientTable::memory_needed(options.clients)));
   const std::uint64_t number = states_.size() + 1;
   const std::array<std::uint64_t, 2> seed{mix(options.secret[0] + number), mix(options.secret[1] ^ number)};
   states_.push_back(std::make_unique<server::WorkerState>(port.name(), worker, seed, std::move(clients)));

@@ -36,7 +36,8 @@ struct DataPlaneOptions {
   std::optional<unsigned> control_cpu;
   server::WorkerIdle idle = server::WorkerIdle::nap;
   server::Hugepages hugepages = server::Hugepages::automatic;
-  std::size_t client_records = 0;         // of each worker's client log on each port; 0: none
+  bool client_log = false;
+  ntp::ClientCapacity clients;            // of each worker's client log on each port
   std::array<std::uint64_t, 2> secret{};  // keys the client logs' hash and seeds the workers' randomness
 };
 

@@ -73,7 +73,8 @@ Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& con
   options.control_cpu = config.control_cpu;
   options.idle = config.worker_idle;
   options.hugepages = config.hugepages;
-  options.client_records = control::client_records_per_table(config);
+  options.client_log = !config.no_client_log;
+  options.clients = control::client_capacity_per_table(config);
   options.secret = *secret;
   auto plane = dpdk::DataPlane::start(options, channels, log);
   if (!plane) return tl::make_unexpected(plane.error());

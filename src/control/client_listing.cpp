@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <string_view>
 
 namespace wiretime::control {
 
@@ -19,26 +21,32 @@ std::int8_t combined_interval(std::int8_t a, std::int8_t b) {
   return static_cast<std::int8_t>(std::lround(-4.0 * std::log2(rate)));
 }
 
+std::int8_t whole_log2(std::int8_t quarters) {
+  return quarters == ClientRecord::kNoInterval ? status::kIntervalUnknown
+                                               : static_cast<std::int8_t>(std::lround(quarters / 4.0));
+}
+
 // Sums of 32-bit counts need 64 bits: kept apart from the record's own.
 struct Sum {
   std::uint64_t hits = 0;
   std::uint64_t drops = 0;
   std::uint32_t last_hit = 0;
   std::int8_t interval = ClientRecord::kNoInterval;
+  std::int8_t timeout_interval = ClientRecord::kNoInterval;
 
-  void add(const ClientRecord::Use& use) {
-    hits += use.hits;
-    drops += use.drops;
-    last_hit = std::max(last_hit, use.last_hit);
-    interval = combined_interval(interval, use.interval);
+  void add(const ClientRecord& record) {
+    hits += record.hits;
+    drops += record.drops;
+    last_hit = std::max(last_hit, record.last_hit);
+    interval = combined_interval(interval, record.interval);
+    timeout_interval = combined_interval(timeout_interval, record.timeout_interval);
   }
 
   [[nodiscard]] status::ClientActivity report(std::uint32_t uptime) const {
     status::ClientActivity activity;
     activity.hits = hits;
     activity.drops = drops;
-    if (interval != ClientRecord::kNoInterval)
-      activity.interval = static_cast<std::int8_t>(std::lround(interval / 4.0));
+    activity.interval = whole_log2(interval);
     if (last_hit != 0) {
       const std::uint32_t age = uptime > last_hit ? uptime - last_hit : 0;
       activity.last_hit = std::chrono::seconds{age / 16};
@@ -47,93 +55,91 @@ struct Sum {
   }
 };
 
-bool counts_nothing(const ClientRecord& r) {
-  return r.ntp.hits == 0 && r.ntp.drops == 0 && r.command.hits == 0 && r.command.drops == 0;
+std::uint32_t hash_of(const IpAddress& a) {
+  const std::string_view bytes{reinterpret_cast<const char*>(a.bytes.data()), a.bytes.size()};
+  return static_cast<std::uint32_t>(std::hash<std::string_view>{}(bytes)) | 1U;
 }
-
-struct Slot {
-  std::size_t table = 0;
-  std::size_t slot = 0;
-};
-
-class Pager {
- public:
-  Pager(std::span<ClientTable* const> tables, std::uint32_t min_hits, bool reset, std::uint32_t uptime)
-      : tables_{tables}, min_hits_{min_hits}, reset_{reset}, uptime_{uptime} {}
-
-  // Adds the client in `where` to the page when this is the slot that shows it.
-  void visit(Slot where, status::ClientPage& page) const {
-    const auto record = tables_[where.table]->at(where.slot);
-    if (!record || shown_before(where, record->address)) return;
-    Sum ntp;
-    Sum command;
-    ntp.add(record->ntp);
-    command.add(record->command);
-    for (std::size_t t = where.table + 1; t < tables_.size(); ++t) {
-      if (const auto other = tables_[t]->find(record->address)) {
-        ntp.add(other->ntp);
-        command.add(other->command);
-      }
-    }
-    if (std::max(ntp.hits, command.hits) < min_hits_) return;
-    if (reset_) tables_[where.table]->request_reset(where.slot);
-    auto& out = page.records[page.count++];
-    out.address = record->address;
-    out.ntp = ntp.report(uptime_);
-    out.command = command.report(uptime_);
-  }
-
- private:
-  // An earlier table has the client. When that record reads as nothing, this listing has reset it, and the
-  // counts here were shown and go too.
-  [[nodiscard]] bool shown_before(Slot where, const IpAddress& address) const {
-    for (std::size_t t = 0; t < where.table; ++t) {
-      const auto earlier = tables_[t]->find(address);
-      if (!earlier) continue;
-      if (reset_ && counts_nothing(*earlier)) tables_[where.table]->request_reset(where.slot);
-      return true;
-    }
-    return false;
-  }
-
-  std::span<ClientTable* const> tables_;
-  std::uint32_t min_hits_;
-  bool reset_;
-  std::uint32_t uptime_;
-};
 
 }  // namespace
 
-status::ClientPage client_page(std::span<ClientTable* const> tables, std::uint32_t first_index,
-                               std::uint32_t max_records, std::uint32_t min_hits, bool reset,
-                               std::uint32_t uptime) {
+ClientRecord ClientListing::since_reset(Slot where, ClientRecord record) const {
+  if (where.log >= baselines_.size() || where.slot >= baselines_[where.log].size()) return record;
+  const Baseline& b = baselines_[where.log][where.slot];
+  if (b.client != hash_of(record.address) || record.hits < b.hits) return record;  // another's, or come back
+  record.hits -= b.hits;
+  record.drops -= std::min(b.drops, record.drops);
+  return record;
+}
+
+void ClientListing::reset(std::span<const ClientLog> logs, const IpAddress& client) {
+  baselines_.resize(logs.size());
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    const auto slot = logs[i].table->slot_of(client);
+    const auto record = slot ? logs[i].table->at(*slot) : std::nullopt;
+    if (!record) continue;
+    baselines_[i].resize(logs[i].table->slots());
+    baselines_[i][*slot] = {hash_of(client), record->hits, record->drops};
+  }
+}
+
+// Adds the client in `where` to the page when this is the slot that shows it: the first log's that has it.
+void ClientListing::visit(std::span<const ClientLog> logs, Slot where, std::uint32_t uptime,
+                          status::ClientPage& page) const {
+  const auto found = logs[where.log].table->at(where.slot);
+  if (!found) return;
+  Sum ntp;
+  Sum command;
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    const auto slot = i == where.log ? where.slot : logs[i].table->slot_of(found->address);
+    const auto record = slot ? logs[i].table->at(*slot) : std::nullopt;
+    if (!record || record->address != found->address) continue;
+    if (i < where.log) return;
+    (logs[i].of_commands ? command : ntp).add(since_reset({i, *slot}, *record));
+  }
+  auto& out = page.records[page.count++];
+  out.address = found->address;
+  out.ntp = ntp.report(uptime);
+  out.command = command.report(uptime);
+  out.ntp_timeout_interval = whole_log2(ntp.timeout_interval);
+}
+
+status::ClientPage ClientListing::page(std::span<const ClientLog> logs, std::uint32_t first_index,
+                                       std::uint32_t max_records, std::uint32_t min_hits, bool with_reset,
+                                       std::uint32_t uptime) {
   status::ClientPage page;
   std::uint64_t total = 0;
-  for (const ClientTable* table : tables) total += table->capacity();
+  for (const ClientLog& log : logs) total += log.table->slots();
   page.indices = static_cast<std::uint32_t>(std::min<std::uint64_t>(total, UINT32_MAX));
   max_records = std::min(max_records, status::kClientPageRecords);
 
   Slot where{0, first_index};
-  while (where.table < tables.size() && where.slot >= tables[where.table]->capacity())
-    where.slot -= tables[where.table++]->capacity();
+  while (where.log < logs.size() && where.slot >= logs[where.log].table->slots())
+    where.slot -= logs[where.log++].table->slots();
 
-  const Pager pager{tables, min_hits, reset, uptime};
   std::uint32_t index = std::min(first_index, page.indices);
   for (std::uint32_t looked_at = 0;
        index < page.indices && page.count < max_records && looked_at < kClientSlotsPerPage;
        ++looked_at, ++index) {
-    pager.visit(where, page);
-    if (++where.slot == tables[where.table]->capacity()) where = {where.table + 1, 0};
+    const std::uint32_t before = page.count;
+    visit(logs, where, uptime, page);
+    if (page.count != before) {
+      const status::ClientRecord& shown = page.records[before];
+      if (std::max(shown.ntp.hits, shown.command.hits) < min_hits)
+        page.count = before;
+      else if (with_reset)
+        reset(logs, shown.address);
+    }
+    if (++where.slot == logs[where.log].table->slots()) where = {where.log + 1, 0};
   }
   page.next_index = index;
   return page;
 }
 
-status::ClientLogUse client_log_use(std::span<ClientTable* const> tables) {
+status::ClientLogUse client_log_use(std::span<const ClientLog> logs) {
   status::ClientLogUse use;
-  for (const ClientTable* table : tables) {
-    use.records += table->used();
-    use.capacity += table->capacity();
+  for (const ClientLog& log : logs) {
+    use.records += log.table->used();
+    use.capacity += log.table->slots();
   }
   return use;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `chronyc clients` over all client tables as if they were one: a global index is a slot of the tables laid
-// end to end, a client whose packets reached several workers is shown once, with its counts added up. Control
-// thread.
+// end to end, a client whose packets reached several workers is shown once, with its counts added up. Any
+// page costs the same, wherever it starts. Control thread.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "ntp/client_table.hpp"
 #include "status/report.hpp"
@@ -15,11 +16,40 @@ namespace wiretime::control {
 // Slots looked at for one page; a longer search goes on with the client's next request.
 inline constexpr std::uint32_t kClientSlotsPerPage = 16384;
 
-// `uptime`: the tables' clock now, 1/16 s. `reset`: the clients returned count from zero again.
-[[nodiscard]] status::ClientPage client_page(std::span<ntp::ClientTable* const> tables,
-                                             std::uint32_t first_index, std::uint32_t max_records,
-                                             std::uint32_t min_hits, bool reset, std::uint32_t uptime);
+struct ClientLog {
+  const ntp::ClientTable* table;
+  bool of_commands = false;  // else of NTP requests
+};
 
-[[nodiscard]] status::ClientLogUse client_log_use(std::span<ntp::ClientTable* const> tables);
+class ClientListing {
+ public:
+  // `logs`: the same in every call, in the same order, but more may follow. `uptime`: the tables' clock now,
+  // 1/16 s. `reset`: the clients returned count from zero again.
+  [[nodiscard]] status::ClientPage page(std::span<const ClientLog> logs, std::uint32_t first_index,
+                                        std::uint32_t max_records, std::uint32_t min_hits, bool reset,
+                                        std::uint32_t uptime);
+
+ private:
+  // The counts at the last reset: tables are their owners' to write. 12 bytes a slot, from the first reset
+  // on.
+  struct Baseline {
+    std::uint32_t client = 0;  // a hash of the address; 0: none
+    std::uint32_t hits = 0;
+    std::uint32_t drops = 0;
+  };
+  struct Slot {
+    std::size_t log = 0;
+    std::size_t slot = 0;
+  };
+
+  void visit(std::span<const ClientLog> logs, Slot where, std::uint32_t uptime,
+             status::ClientPage& page) const;
+  [[nodiscard]] ntp::ClientRecord since_reset(Slot where, ntp::ClientRecord record) const;
+  void reset(std::span<const ClientLog> logs, const IpAddress& client);
+
+  std::vector<std::vector<Baseline>> baselines_;  // by log
+};
+
+[[nodiscard]] status::ClientLogUse client_log_use(std::span<const ClientLog> logs);
 
 }  // namespace wiretime::control

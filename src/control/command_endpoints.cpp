@@ -67,7 +67,16 @@ void CommandEndpoints::answer_udp(Udp& udp, const os::Datagram& datagram) {
   if (datagram.peer.port == 0 || (client == datagram.local && datagram.peer.port == udp.port)) return;
   if (!client.is_loopback() && !context_.allows(client)) return;
   ++context_.counts.hits;
-  if (context_.clients) context_.clients->record_hit(client, ntp::ClientService::command, context_.uptime());
+  if (context_.clients) {
+    // Whoever is on this host has better ways to keep it busy.
+    const auto random = std::uint64_t{datagram.peer.port} << 32 ^ context_.counts.hits;
+    const auto admission = context_.clients->admit(
+        client, context_.uptime(), client.is_loopback() ? ntp::RateLimit{} : context_.limit, random);
+    if (admission != ntp::Admission::answer) {
+      ++context_.counts.drops;
+      return;
+    }
+  }
   const auto reply =
       status::handle(datagram.payload, status::Privilege::monitor, open_, context_.report, context_.executor);
   if (!reply.bytes().empty())

@@ -31,6 +31,7 @@ class CommandEndpoints {
     status::Report& report;
     status::Executor& executor;
     ntp::ClientTable* clients;
+    ntp::RateLimit limit;
     CommandCounts& counts;
     AccessCheck allows;  // cmdallow; loopback is let in regardless
     Clock uptime;

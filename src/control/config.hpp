@@ -212,7 +212,7 @@ struct Settings {
   std::vector<AccessRule> access_rules;  // none: every client is denied
   LocalReference local;
   std::vector<Broadcast> broadcasts;
-  std::uint64_t client_log_limit = 524'288;  // bytes
+  std::optional<std::uint64_t> client_log_limit;  // bytes; not given: by what kind of host this is
   bool no_client_log = false;
   RateLimit rate_limit;
   SmoothTime smooth_time;

@@ -41,6 +41,7 @@ std::unique_ptr<server::Tables> make_tables(const Settings& s, const ntp::Access
   tables->host_addresses = std::move(host_addresses);
   tables->ntp_port = s.port != 0 ? s.port : std::uint16_t{123};
   tables->dscp = static_cast<std::uint8_t>(s.dscp);
+  tables->rate_limit = ntp_rate_limit(s.rate_limit);
   return tables;
 }
 
@@ -74,13 +75,14 @@ Controller::Controller(const Config& config, Environment environment, Parts part
       environment_{std::move(environment)},
       state_{make_tables(config_, parts.ntp_access, {}, {}), time_settings(config_), parts.seed,
              config_.no_client_log ? nullptr
-                                   : std::make_unique<ntp::ClientTable>(client_records_per_table(config_),
+                                   : std::make_unique<ntp::ClientTable>(client_capacity_per_table(config_),
                                                                         parts.client_secret)},
       report_{state_},
       commands_{*this},
       ntp_{environment_.loop, state_.channels.tables, state_.kernel,
            [this] { return state_.time.kernel_snapshot(state_.uptime()); }, ntp_settings(config_)},
-      command_{{environment_.loop, report_, commands_, state_.kernel.clients.get(), state_.command_counts,
+      command_{{environment_.loop, report_, commands_, state_.command_clients.get(),
+                ntp_rate_limit(config_.command_rate_limit), state_.command_counts,
                 [this](const IpAddress& a) { return state_.command_access.allows(a); },
                 [this] { return uptime_sixteenths(state_.uptime()); }},
                open_commands(config_)},

@@ -50,13 +50,26 @@ clock::LocalConfig local_config(const Settings& settings) {
   return local;
 }
 
-std::size_t client_records_per_table(const Settings& settings) {
-  constexpr std::size_t kRecordSize = 64;
-  if (settings.no_client_log) return 0;
+ntp::ClientCapacity client_capacity_per_table(const Settings& settings) {
+  if (settings.no_client_log) return {};
+  ntp::ClientCapacity all;
+  if (settings.client_log_limit) {
+    // Half of the bytes for each family.
+    const auto half = static_cast<std::size_t>(*settings.client_log_limit) / 2;
+    all = {half / ntp::ClientTable::kBytesPerIpv4Client, half / ntp::ClientTable::kBytesPerIpv6Client};
+  } else {
+    const std::size_t clients = settings.dataplanes.empty() ? std::size_t{1} << 16 : std::size_t{1} << 20;
+    all = {clients, clients / 4};
+  }
   const std::size_t workers = std::max<std::size_t>(settings.worker_cpus.size(), 1);
   std::size_t tables = 1;  // the kernel sockets'; a worker has one for each port
   for (const auto& port : settings.dataplanes) tables += std::min<std::size_t>(port.queues, workers);
-  return std::max<std::size_t>(static_cast<std::size_t>(settings.client_log_limit) / kRecordSize / tables, 1);
+  return {all.ipv4 / tables, all.ipv6 / tables};
+}
+
+ntp::RateLimit ntp_rate_limit(const RateLimit& configured) {
+  if (!configured.enabled) return {};
+  return ntp::RateLimit::of({configured.interval, configured.burst, configured.leak, configured.kod});
 }
 
 Config config_for_once(const Config& config, Options::Once once) {

@@ -12,6 +12,7 @@
 #include "control/command_line.hpp"
 #include "control/config.hpp"
 #include "ntp/access_list.hpp"
+#include "ntp/client_table.hpp"
 #include "status/cmdmon.hpp"
 
 namespace wiretime::control {
@@ -28,9 +29,11 @@ using Resolve = std::function<Result<std::vector<IpAddress>>(const std::string& 
 [[nodiscard]] std::chrono::seconds default_orphan_wait(const Settings& settings);
 [[nodiscard]] clock::LocalConfig local_config(const Settings& settings);
 
-// Records that each client log may hold, so that all workers' and the kernel sockets' together stay within
-// clientloglimit; 0 with noclientlog.
-[[nodiscard]] std::size_t client_records_per_table(const Settings& settings);
+// Clients that each NTP client log has room for, so that all workers' and the kernel sockets' together stay
+// within clientloglimit. Without one: 1 M IPv4 clients on a host with a data plane, else 64 K, and a quarter
+// as many of IPv6.
+[[nodiscard]] ntp::ClientCapacity client_capacity_per_table(const Settings& settings);
+[[nodiscard]] ntp::RateLimit ntp_rate_limit(const RateLimit& configured);
 
 // -q and -Q: the same sources and clock settings, and no service; -Q does not even claim the pid file.
 [[nodiscard]] Config config_for_once(const Config& config, Options::Once once);

@@ -29,6 +29,8 @@ struct ServiceState {
       : channels{std::move(tables)},
         time{time_settings, channels.time},
         kernel{"kernel", 0, seed, std::move(clients)},
+        command_clients{kernel.clients ? std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{}, seed)
+                                       : nullptr},
         started{os::wall_now()},
         started_monotonic{os::monotonic_now()} {}
 
@@ -47,6 +49,7 @@ struct ServiceState {
   server::Channels channels;
   TimePublisher time;
   server::WorkerState kernel;
+  std::unique_ptr<ntp::ClientTable> command_clients;  // null with noclientlog
   ntp::AccessRules ntp_access;
   ntp::AccessRules command_access;
   CommandCounts command_counts;

@@ -68,22 +68,23 @@ status::ServerStats StatusReport::server_stats() const {
   return stats;
 }
 
-std::vector<ntp::ClientTable*> StatusReport::client_tables() const {
-  std::vector<ntp::ClientTable*> tables;
+std::vector<ClientLog> StatusReport::client_logs() const {
+  std::vector<ClientLog> logs;
+  if (state_.command_clients) logs.push_back({state_.command_clients.get(), true});
   for (const server::WorkerState* state : state_.states())
-    if (state->clients) tables.push_back(state->clients.get());
-  return tables;
+    if (state->clients) logs.push_back({state->clients.get()});
+  return logs;
 }
 
 std::optional<status::ClientPage> StatusReport::clients(std::uint32_t first_index, std::uint32_t max_records,
                                                         std::uint32_t min_hits, bool reset) {
-  const auto tables = client_tables();
-  if (tables.empty()) return std::nullopt;
-  return client_page(tables, first_index, max_records, min_hits, reset, uptime_sixteenths(state_.uptime()));
+  const auto logs = client_logs();
+  if (logs.empty()) return std::nullopt;
+  return listing_.page(logs, first_index, max_records, min_hits, reset, uptime_sixteenths(state_.uptime()));
 }
 
 status::ClientLogUse StatusReport::client_log() const {
-  return client_log_use(client_tables());
+  return client_log_use(client_logs());
 }
 
 bool StatusReport::ntp_access(const IpAddress& client) const {

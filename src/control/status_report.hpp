@@ -2,6 +2,7 @@
 // status::Report over the daemon's state: what chronyc and the metrics page read. Control thread.
 #pragma once
 
+#include "control/client_listing.hpp"
 #include "control/service_state.hpp"
 #include "status/report.hpp"
 
@@ -32,9 +33,10 @@ class StatusReport final : public status::Report {
   [[nodiscard]] std::optional<status::AuthData> auth_data(const status::SourceAddress& source) const override;
 
  private:
-  [[nodiscard]] std::vector<ntp::ClientTable*> client_tables() const;
+  [[nodiscard]] std::vector<ClientLog> client_logs() const;
 
   ServiceState& state_;
+  ClientListing listing_;
 };
 
 }  // namespace wiretime::control

@@ -48,6 +48,8 @@ class ClientTable {
   struct Line;
 
  public:
+  static constexpr std::size_t kBytesPerIpv4Client = 24;
+  static constexpr std::size_t kBytesPerIpv6Client = 48;
   // Bytes for a capacity: 24 for each IPv4 client (two thirds of the slots are used then, so that few buckets
   // overflow), 48 for each IPv6 client; at least 1,024 buckets a family.
   [[nodiscard]] static std::size_t memory_needed(const ClientCapacity& capacity) noexcept;

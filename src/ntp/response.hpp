@@ -35,8 +35,8 @@ class ReplyTemplate {
   ReplyTemplate(const clock::TimeSnapshot& snapshot, NtpTimestamp now, std::int8_t least_poll) noexcept;
 
   // Overwrites a request's 48 bytes with the reply for `kind` (an answered* verdict), all but the transmit
-  // stamp. `random` supplies the bits below our precision. The reply is exactly 48 bytes, before its MAC if it has one:
-  // never longer than its request. Returns the sum of what was written, for a checksum.
+  // stamp. `random` supplies the bits below our precision. The reply is exactly 48 bytes, before its MAC if
+  // it has one: never longer than its request. Returns the sum of what was written, for a checksum.
   net::WordSum write(std::byte* message, Verdict kind, NtpTimestamp receive,
                      std::uint64_t random) const noexcept;
   // The transmit stamp, into a reply made by write(). Receive stamps are odd and transmit stamps even, so

@@ -15,9 +15,9 @@ Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const
   if (!tables.access.allows(message.source)) return {Verdict::denied};
   Answer answer{request.verdict, ntp::kHeaderLength, nullptr};
   if (state.clients)
-    answer.verdict =
-        verdict_of(state.clients->admit(message.source, snapshot.uptime, tables.rate_limit, state.random.next()),
-                   request.verdict);
+    answer.verdict = verdict_of(
+        state.clients->admit(message.source, snapshot.uptime, tables.rate_limit, state.random.next()),
+        request.verdict);
   if (answer.verdict == Verdict::rate_limited) return {answer.verdict};
   if (request.mac_start != 0) {
     answer.key = ntp::verify_mac(tables.keys, message.payload, request.mac_start);

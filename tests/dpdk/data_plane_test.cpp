@@ -48,7 +48,7 @@ struct World {
     fixture.snapshot.rate = 1;
     channels.time.store(fixture.snapshot);
     options.hugepages = server::Hugepages::off;
-    options.client_records = 64;
+    options.client_log = true;
     options.secret = {1, 2};
   }
   server::DataplaneConfig& add(server::DataplaneConfig::Kind kind, const std::string& device) {

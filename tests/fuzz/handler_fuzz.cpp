@@ -45,7 +45,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size > 4096) return 0;
   static const auto kTables = tables();
   static server::WorkerState state{
-      "fuzz", 0, {1, 2}, std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{}, std::array<std::uint64_t, 2>{3, 4})};
+      "fuzz",
+      0,
+      {1, 2},
+      std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{}, std::array<std::uint64_t, 2>{3, 4})};
   clock::TimeSnapshot snapshot;
   snapshot.valid = true;
   snapshot.reference.leap = clock::Leap::none;

@@ -10,22 +10,25 @@
 #include "catch.hpp"
 
 using namespace wiretime;
-using control::client_page;
-using ntp::ClientService;
+using control::ClientLog;
 using ntp::ClientTable;
 
 namespace {
 
 constexpr std::array<std::uint64_t, 2> kSecret{0x9E3779B97F4A7C15U, 0xD1B54A32D192ED03U};
 
+// The first `commands` of them log commands, the others NTP requests.
 struct Tables {
-  explicit Tables(std::vector<std::size_t> sizes) {
-    for (const std::size_t size : sizes) {
-      owned.push_back(std::make_unique<ClientTable>(size, kSecret));
-      pointers.push_back(owned.back().get());
+  explicit Tables(std::size_t count, std::size_t commands = 0, ntp::ClientCapacity capacity = {}) {
+    for (std::size_t i = 0; i < count; ++i) {
+      owned.push_back(std::make_unique<ClientTable>(capacity, kSecret));
+      logs.push_back({owned.back().get(), i < commands});
     }
   }
-  ClientTable& operator[](std::size_t i) { return *owned[i]; }
+
+  void hit(std::size_t table, const IpAddress& client, std::uint32_t uptime) {
+    CHECK(owned[table]->admit(client, uptime, {}, 0) == ntp::Admission::answer);
+  }
 
   // Every page after the other, as chronyc asks for them.
   std::vector<status::ClientRecord> list(std::uint32_t min_hits = 0, bool reset = false,
@@ -33,7 +36,7 @@ struct Tables {
     std::vector<status::ClientRecord> all;
     std::uint32_t index = 0;
     for (;;) {
-      const auto page = client_page(pointers, index, per_page, min_hits, reset, uptime);
+      const auto page = listing.page(logs, index, per_page, min_hits, reset, uptime);
       REQUIRE(page.count <= per_page);
       all.insert(all.end(), page.records.begin(), page.records.begin() + page.count);
       if (page.next_index >= page.indices) return all;
@@ -42,8 +45,9 @@ struct Tables {
     }
   }
 
+  control::ClientListing listing;
   std::vector<std::unique_ptr<ClientTable>> owned;
-  std::vector<ClientTable*> pointers;
+  std::vector<ClientLog> logs;
 };
 
 IpAddress client(std::uint32_t n) {
@@ -53,17 +57,21 @@ IpAddress client(std::uint32_t n) {
 }  // namespace
 
 TEST_CASE("a client whose packets reached three workers is listed once with the sum") {
-  Tables tables{{64, 64, 64}};
-  for (int i = 0; i < 3; ++i) tables[0].record_hit(client(1), ClientService::ntp, 16 * 10);
-  for (int i = 0; i < 4; ++i) tables[1].record_hit(client(1), ClientService::ntp, 16 * 40);
-  tables[2].record_hit(client(1), ClientService::command, 16 * 20);
-  tables[2].record_drop(client(1), ClientService::ntp, 16 * 20);
+  Tables tables{4, 1};
+  tables.hit(0, client(1), 16 * 20);
+  for (int i = 0; i < 3; ++i) tables.hit(1, client(1), 16 * 10);
+  for (int i = 0; i < 4; ++i) tables.hit(2, client(1), 16 * 40);
+  const ntp::RateLimit strict = ntp::RateLimit::of({12, 1, 4, 0});
+  std::uint64_t random = 1;
+  while (tables.owned[3]->admit(client(1), 16 * 20, strict, random++ << 32) != ntp::Admission::drop) continue;
+  const std::uint64_t hits = 7 + tables.owned[3]->at(*tables.owned[3]->slot_of(client(1)))->hits;
   const auto all = tables.list(0, false, 16 * 100);
   REQUIRE(all.size() == 1);
   CHECK(all[0].address == client(1));
-  CHECK(all[0].ntp.hits == 7);
+  CHECK(all[0].ntp.hits == hits);
   CHECK(all[0].ntp.drops == 1);
   CHECK(all[0].command.hits == 1);
+  CHECK(all[0].command.drops == 0);
   CHECK(all[0].ntp.last_hit == std::chrono::seconds{60});
   CHECK(all[0].command.last_hit == std::chrono::seconds{80});
 }
@@ -73,12 +81,12 @@ TEST_CASE("paging over random tables shows every client once with its true count
   CAPTURE(seed);
   std::mt19937 random{seed};
   for (int round = 0; round < 20; ++round) {
-    Tables tables{{1024, 2048, 8, 1024}};
+    Tables tables{4};
     std::map<IpAddress, std::uint64_t> truth;
     for (int i = 0; i < 300; ++i) {
       const auto address = client(static_cast<std::uint32_t>(random() % 100));
       const std::size_t table = std::array<std::size_t, 3>{0, 1, 3}[random() % 3];
-      tables[table].record_hit(address, ClientService::ntp, 100);
+      tables.hit(table, address, 100);
       ++truth[address];
     }
     const auto all = tables.list(0, false, 1600, 1 + static_cast<std::uint32_t>(random() % 8));
@@ -92,12 +100,12 @@ TEST_CASE("paging over random tables shows every client once with its true count
 }
 
 TEST_CASE("the minimum of hits is compared with the sum over all workers") {
-  Tables tables{{64, 64}};
+  Tables tables{2};
   for (int i = 0; i < 3; ++i) {
-    tables[0].record_hit(client(1), ClientService::ntp, 100);
-    tables[1].record_hit(client(1), ClientService::ntp, 100);
+    tables.hit(0, client(1), 100);
+    tables.hit(1, client(1), 100);
   }
-  tables[0].record_hit(client(2), ClientService::ntp, 100);
+  tables.hit(0, client(2), 100);
   const auto busy = tables.list(5);
   REQUIRE(busy.size() == 1);
   CHECK(busy[0].ntp.hits == 6);
@@ -105,12 +113,12 @@ TEST_CASE("the minimum of hits is compared with the sum over all workers") {
 }
 
 TEST_CASE("reset clears the counts of what was listed, in every table, and nothing else") {
-  Tables tables{{64, 64}};
+  Tables tables{2};
   for (int i = 0; i < 3; ++i) {
-    tables[0].record_hit(client(1), ClientService::ntp, 100);
-    tables[1].record_hit(client(1), ClientService::ntp, 100);
+    tables.hit(0, client(1), 100);
+    tables.hit(1, client(1), 100);
   }
-  tables[1].record_hit(client(2), ClientService::ntp, 100);
+  tables.hit(1, client(2), 100);
   const auto before = tables.list(2, true);
   REQUIRE(before.size() == 1);
   CHECK(before[0].ntp.hits == 6);
@@ -121,11 +129,11 @@ TEST_CASE("reset clears the counts of what was listed, in every table, and nothi
 }
 
 TEST_CASE("two streams of one client are as frequent as both together") {
-  Tables tables{{64, 64}};
+  Tables tables{2};
   // Every 4 s at each of two workers is every 2 s.
   for (std::uint32_t t = 1; t < 40; ++t) {
-    tables[0].record_hit(client(1), ClientService::ntp, t * 64);
-    tables[1].record_hit(client(1), ClientService::ntp, t * 64 + 32);
+    tables.hit(0, client(1), t * 64);
+    tables.hit(1, client(1), t * 64 + 32);
   }
   const auto all = tables.list();
   REQUIRE(all.size() == 1);
@@ -135,26 +143,27 @@ TEST_CASE("two streams of one client are as frequent as both together") {
 }
 
 TEST_CASE("a page never looks at more slots than its bound and says where to go on") {
-  Tables tables{{control::kClientSlotsPerPage * 2}};
-  const auto page = client_page(tables.pointers, 0, 8, 0, false, 100);
+  Tables tables{1};
+  const auto page = tables.listing.page(tables.logs, 0, 8, 0, false, 100);
   CHECK(page.count == 0);
-  CHECK(page.indices == control::kClientSlotsPerPage * 2);
+  REQUIRE(tables.owned[0]->slots() == control::kClientSlotsPerPage);
+  CHECK(page.indices == control::kClientSlotsPerPage);
   CHECK(page.next_index == control::kClientSlotsPerPage);
 }
 
 TEST_CASE("an index beyond the tables is the end") {
-  Tables tables{{64}};
-  tables[0].record_hit(client(1), ClientService::ntp, 100);
-  const auto page = client_page(tables.pointers, 4'000'000'000U, 8, 0, false, 100);
+  Tables tables{1};
+  tables.hit(0, client(1), 100);
+  const auto page = tables.listing.page(tables.logs, 4'000'000'000U, 8, 0, false, 100);
   CHECK(page.count == 0);
   CHECK(page.next_index >= page.indices);
 }
 
 TEST_CASE("the client log's use is the sum over all tables") {
-  Tables tables{{64, 128}};
-  tables[0].record_hit(client(1), ClientService::ntp, 100);
-  tables[1].record_hit(client(2), ClientService::ntp, 100);
-  const auto use = control::client_log_use(tables.pointers);
+  Tables tables{2};
+  tables.hit(0, client(1), 100);
+  tables.hit(1, client(2), 100);
+  const auto use = control::client_log_use(tables.logs);
   CHECK(use.records == 2);
-  CHECK(use.capacity == 192);
+  CHECK(use.capacity == 2 * tables.owned[0]->slots());
 }

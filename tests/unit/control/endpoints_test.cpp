@@ -41,6 +41,11 @@ struct RefusingExecutor final : status::Executor {
   int calls = 0;
 };
 
+std::uint32_t hits(const ntp::ClientTable& clients) {
+  const auto slot = clients.slot_of(kLoopback);
+  return slot ? clients.at(*slot)->hits : 0;
+}
+
 // A daemon's worth of state, and a client socket of our own.
 struct Bench {
   explicit Bench(bool allow = true)
@@ -48,7 +53,7 @@ struct Bench {
         state{tables(allow),
               local_clock(),
               {1, 2},
-              std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})},
+              std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{}, std::array<std::uint64_t, 2>{3, 4})},
         client{std::move(*os::UdpSocket::open({kLoopback, 0}, {}))} {
     state.time.refresh_reference({}, 1s, os::wall_now());
   }
@@ -149,8 +154,7 @@ TEST_CASE("a request over loopback is answered, counted and logged") {
   const auto transmit = ntp::timestamp(reply.data(), ntp::offset::kTransmit);
   CHECK((transmit - receive).units > 0);
   CHECK(b.count(Verdict::answered) == 1);
-  REQUIRE(b.state.kernel.clients->find(kLoopback));
-  CHECK(b.state.kernel.clients->find(kLoopback)->ntp.hits == 1);
+  CHECK(hits(*b.state.kernel.clients) == 1);
   CHECK(b.state.kernel.stamps.get(server::Stamp::transmit_daemon) == 1);
 }
 
@@ -219,8 +223,14 @@ namespace {
 
 struct CommandBench : Bench {
   CommandBench()
-      : endpoints{{*loop, report, executor, state.kernel.clients.get(), state.command_counts,
-                   [](const IpAddress&) { return false; }, [] { return 16U; }},
+      : endpoints{{*loop,
+                   report,
+                   executor,
+                   state.command_clients.get(),
+                   {},
+                   state.command_counts,
+                   [](const IpAddress&) { return false; },
+                   [] { return 16U; }},
                   status::OpenCommands::stable()} {}
   static std::vector<std::byte> request(status::RequestCode code, std::size_t length) {
     std::vector<std::byte> m(length);
@@ -253,7 +263,7 @@ TEST_CASE("monitoring over UDP works from loopback whatever cmdallow says, comma
   CHECK(reply_status(refused) == static_cast<std::uint16_t>(status::Status::unauthorised));
   CHECK(b.executor.calls == 0);
   CHECK(b.state.command_counts.hits == 2);
-  CHECK(b.state.kernel.clients->find(kLoopback)->command.hits == 2);
+  CHECK(hits(*b.state.command_clients) == 2);
 }
 
 namespace {

@@ -60,15 +60,41 @@ TEST_CASE("a given waitunsynced is what counts") {
 
 TEST_CASE("all client logs together stay within clientloglimit") {
   Settings s;
-  s.client_log_limit = 524'288;
-  CHECK(client_records_per_table(s) == 8192);
+  s.client_log_limit = 9'600'000;
+  CHECK(client_capacity_per_table(s).ipv4 == 200'000);
+  CHECK(client_capacity_per_table(s).ipv6 == 100'000);
+  CHECK(ntp::ClientTable::memory_needed(client_capacity_per_table(s)) <= 9'600'000 + 64 * 16);
   s.dataplanes.resize(2);
   s.dataplanes[0].queues = 4;
   s.worker_cpus = {1, 2};
   // Two workers on the first port, one on the second, and the kernel sockets.
-  CHECK(client_records_per_table(s) == 2048);
-  s.no_client_log = true;
-  CHECK(client_records_per_table(s) == 0);
+  CHECK(client_capacity_per_table(s).ipv4 == 50'000);
+}
+
+TEST_CASE("a host with a data plane has room for a million clients, unless told otherwise") {
+  Settings s;
+  CHECK(client_capacity_per_table(s).ipv4 == 65'536);
+  s.dataplanes.resize(1);
+  s.dataplanes[0].queues = 3;
+  s.worker_cpus = {1, 2, 3};
+  CHECK(client_capacity_per_table(s).ipv4 * 4 == 1 << 20);
+  CHECK(client_capacity_per_table(s).ipv6 * 4 == 1 << 18);
+}
+
+TEST_CASE("a rate limit that is not configured limits nobody") {
+  CHECK_FALSE(ntp_rate_limit({}).enabled);
+  RateLimit configured;
+  configured.enabled = true;
+  configured.interval = 1;
+  configured.burst = 4;
+  configured.leak = 3;
+  configured.kod = 2;
+  const ntp::RateLimit limit = ntp_rate_limit(configured);
+  CHECK(limit.enabled);
+  CHECK(limit.interval == 1);
+  CHECK(limit.full == 4 * limit.price);
+  CHECK(limit.leak == 3);
+  CHECK(limit.kod == 2);
 }
 
 TEST_CASE("opencommands replaces the built-in set") {

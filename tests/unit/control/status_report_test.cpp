@@ -12,8 +12,14 @@ namespace {
 class FakeDataPlane final : public DataPlaneView {
  public:
   FakeDataPlane()
-      : a{"eth1", 0, {1, 2}, std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})},
-        b{"eth1", 1, {5, 6}, std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})} {}
+      : a{"eth1",
+          0,
+          {1, 2},
+          std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{}, std::array<std::uint64_t, 2>{3, 4})},
+        b{"eth1",
+          1,
+          {5, 6},
+          std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{}, std::array<std::uint64_t, 2>{3, 4})} {}
   std::span<server::WorkerState* const> states() const override { return pointers; }
   std::vector<status::PortReport> ports() const override { return {{"eth1", "af_xdp", "receive: xdp"}}; }
   std::vector<std::string> copied_interfaces() const override { return {}; }
@@ -30,7 +36,8 @@ struct Bench {
       : state{std::make_unique<server::Tables>(),
               settings(),
               {7, 8},
-              client_log ? std::make_unique<ntp::ClientTable>(64, std::array<std::uint64_t, 2>{3, 4})
+              client_log ? std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{},
+                                                              std::array<std::uint64_t, 2>{3, 4})
                          : nullptr} {}
   static TimePublisher::Settings settings() {
     TimePublisher::Settings s;
@@ -69,15 +76,14 @@ TEST_CASE("server statistics sum the kernel sockets and every worker") {
 TEST_CASE("clients of the kernel sockets and of all workers are one list") {
   Bench b;
   b.state.data_plane = &b.plane;
-  b.state.kernel.clients->record_hit(kClient, ntp::ClientService::command, 16);
-  b.plane.a.clients->record_hit(kClient, ntp::ClientService::ntp, 16);
-  b.plane.b.clients->record_hit(kClient, ntp::ClientService::ntp, 16);
+  for (auto* table : {b.state.command_clients.get(), b.plane.a.clients.get(), b.plane.b.clients.get()})
+    CHECK(table->admit(kClient, 16, {}, 0) == ntp::Admission::answer);
   const auto page = b.report.clients(0, 8, 0, false);
   REQUIRE(page);
   REQUIRE(page->count == 1);
   CHECK(page->records[0].ntp.hits == 2);
   CHECK(page->records[0].command.hits == 1);
-  CHECK(b.report.client_log().capacity == 192);
+  CHECK(b.report.client_log().records == 3);
 }
 
 TEST_CASE("without a client log there is no list") {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "server/burst.hpp"
 
+#include <map>
 #include <random>
 
 #include "catch.hpp"
 #include "server/fixture.hpp"
+#include "server/handler.hpp"
 
 using namespace wiretime;
 using net::test::Bytes;
@@ -149,5 +151,98 @@ TEST_CASE("no frame makes the path read beyond it, and no reply is longer than i
     server::answer({&burst, 1}, f.snapshot, f.tables, f.ours, f.state);
     server::finish({&burst, 1}, f.snapshot.anchor_time, f.snapshot, f.state);
     CHECK(burst.length <= frame.size());
+  }
+}
+
+TEST_CASE("a plain frame ends as it would if nothing recognised it as plain") {
+  // A trailing VLAN tag too many, or any other oddity, keeps a frame off the plain path; an IPv4
+  // identification or IPv6 flow label does not. So each frame is compared with what its parts say about it
+  // one by one.
+  std::mt19937_64 random{20261124};
+  Fixture f;
+  f.ours = server::LocalAddresses{{ip("192.0.2.1"), ip("192.0.2.5"), ip("2001:db8::1")}, {ip("192.0.2.255")}};
+  f.snapshot.precision = -31;  // no random bits but parity
+  Fixture slow;
+  const auto specs = link_variants();
+  int plain = 0;
+  int answered = 0;
+  for (int i = 0; i < 60'000; ++i) {
+    Spec spec = specs[random() % specs.size()];
+    if (!spec.is_ipv6())
+      spec.from =
+          IpAddress::v4(random() % 8 == 0 ? static_cast<std::uint32_t>(random())
+                                          : 0xC000'0200U + static_cast<std::uint32_t>(random() % 256));
+    auto frame = frame_with(
+        spec, ntp_request(static_cast<unsigned>(random() % 6), static_cast<unsigned>(random() % 8)));
+    const auto changes = random() % 4;
+    if (changes == 0) frame[random() % frame.size()] ^= static_cast<std::byte>(1 << random() % 8);
+    if (changes == 1) frame.resize(frame.size() + random() % 9);
+    if (changes == 2 && random() % 4 == 0) frame.resize(random() % frame.size());
+
+    // What parse, handle and reverse make of it.
+    auto expected = frame;
+    net::ParsedFrame parsed;
+    Verdict verdict = net::parse(expected, 123, parsed);
+    std::uint32_t length = static_cast<std::uint32_t>(expected.size());
+    if (verdict == net::kContinue) {
+      const auto source = net::source_address(expected, parsed);
+      if (!f.ours.contains(net::destination_address(expected, parsed))) {
+        verdict = Verdict::not_our_address;
+      } else if (f.ours.contains(source)) {
+        verdict = Verdict::source_own_address;
+      } else if (f.ours.is_broadcast(source)) {
+        verdict = Verdict::source_multicast;
+      } else {
+        const auto answer =
+            server::handle({source, net::source_port(expected, parsed),
+                            net::payload(std::span{expected}, parsed), f.snapshot.anchor_time},
+                           f.snapshot, f.tables, slow.state);
+        verdict = answer.verdict;
+        if (is_ntp_answer(verdict)) {
+          length = net::reverse(expected, parsed, answer.length, f.tables.dscp);
+          server::finish_reply(std::span{expected}.first(length).subspan(parsed.payload_offset), answer.key,
+                               f.snapshot.anchor_time + NtpDuration{1 << 16}, f.snapshot, slow.state);
+          net::finish_udp_checksum({expected.data(), length}, parsed);
+        }
+      }
+    }
+
+    server::Frame one{frame.data(), static_cast<std::uint32_t>(frame.size()), f.snapshot.anchor_time};
+    server::answer({&one, 1}, f.snapshot, f.tables, f.ours, f.state);
+    plain += one.sum != 0;
+    server::finish({&one, 1}, f.snapshot.anchor_time + NtpDuration{1 << 16}, f.snapshot, f.state);
+    REQUIRE(name(one.verdict) == name(verdict));
+    if (!is_ntp_answer(verdict)) continue;
+    ++answered;
+    REQUIRE(one.length == length);
+    REQUIRE(std::equal(frame.begin(), frame.begin() + length, expected.begin()));
+  }
+  // Most answers took the plain path, and some did not.
+  CHECK(plain > answered / 2);
+  CHECK(plain < answered);
+}
+
+TEST_CASE("over its rate limit a client gets nothing, or a kiss of death, on every path") {
+  for (const Spec& spec : {Spec{}, ipv6_spec()}) {
+    Fixture f;
+    f.tables.rate_limit = ntp::RateLimit::of({6, 2, 4, 1});
+    std::map<Verdict, int> seen;
+    for (int i = 0; i < 400; ++i) {
+      auto frame = frame_with(spec, ntp_request());
+      const Verdict verdict = f.answer(frame);
+      ++seen[verdict];
+      const std::byte* reply = frame.data() + spec.l4() + 8;
+      if (verdict == Verdict::answered) CHECK(load_u8(reply + ntp::offset::kPoll) == 6);
+      if (verdict != Verdict::answered_kiss) continue;
+      CHECK(ntp::leap(reply) == 3);
+      CHECK(load_u8(reply + ntp::offset::kStratum) == 0);
+      CHECK(load_be32(reply + ntp::offset::kReferenceId) == 0x52415445U);
+      CHECK(ntp::timestamp(reply, ntp::offset::kOrigin).value == 0x0123'4567'89AB'CDEFU);
+      CHECK(checksums_right(frame, spec.l3(), 56));
+    }
+    CHECK(seen.size() == 3);
+    CHECK(seen[Verdict::answered] >= 2);
+    CHECK(seen[Verdict::answered_kiss] > 100);
+    CHECK(seen[Verdict::rate_limited] > 100);
   }
 }

@@ -35,10 +35,10 @@ TEST_CASE("an allowed client is answered and logged once a request") {
     REQUIRE(ask(f, m, "192.0.2.9") == Verdict::answered);
     server::finish_reply(m, nullptr, f.snapshot.anchor_time, f.snapshot, f.state);
     CHECK(ntp::mode(m.data()) == ntp::Mode::server);
-    const auto record = f.state.clients->find(*IpAddress::parse("192.0.2.9"));
-    REQUIRE(record);
-    CHECK(record->ntp.hits == i);
-    CHECK(record->ntp.last_hit == 1600);
+    const auto slot = f.state.clients->slot_of(*IpAddress::parse("192.0.2.9"));
+    REQUIRE(slot);
+    CHECK(f.state.clients->at(*slot)->hits == i);
+    CHECK(f.state.clients->at(*slot)->last_hit == 1600);
   }
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("a wrong MAC gets nothing, but the client log knows who sent it") {
   const auto sent = m;
   CHECK(ask(f, m, "192.0.2.9") == Verdict::ntp_mac_invalid);
   CHECK(m == sent);
-  CHECK(f.state.clients->find(*IpAddress::parse("192.0.2.9"))->ntp.hits == 1);
+  CHECK(f.state.clients->at(*f.state.clients->slot_of(*IpAddress::parse("192.0.2.9")))->hits == 1);
   m.back() ^= std::byte{1};
   CHECK(ask(f, m, "192.0.2.66") == Verdict::denied);
   f.tables.keys = {};
