@@ -13,9 +13,8 @@
 #include "clock/sample_filter.hpp"
 #include "clock/selection.hpp"
 #include "clock/source_statistics.hpp"
-#include "control/config.hpp"
+#include "control/source_config.hpp"
 #include "ntp/association.hpp"
-#include "ntp/key.hpp"
 #include "os/socket.hpp"
 
 namespace wiretime::control {
@@ -23,26 +22,6 @@ namespace wiretime::control {
 using SourceId = std::uint32_t;  // never reused
 
 inline constexpr unsigned kBadToReplace = 4;  // bad samples in a row, as chronyd
-
-struct SourceDefaults {
-  const Settings& settings;
-  const ntp::KeyTable* keys = nullptr;  // null: none
-  double clock_precision = 1e-7;        // s
-  double frequency_sd = 300e-6;         // s/s, of the clock before the first sample
-};
-
-[[nodiscard]] ntp::SourceOptions association_options(const NtpSource& config, const SourceDefaults& defaults);
-[[nodiscard]] clock::StatisticsConfig statistics_config(const NtpSource& config,
-                                                        const SourceDefaults& defaults);
-[[nodiscard]] clock::StatisticsConfig statistics_config(const Refclock& config,
-                                                        const SourceDefaults& defaults);
-[[nodiscard]] clock::RefclockConfig refclock_config(const Refclock& config, const SourceDefaults& defaults);
-// As configured, or of the driver's name and `index`: "PPS0", "SHM1", "SO12".
-[[nodiscard]] std::uint32_t refclock_id(const Refclock& config, std::size_t index);
-[[nodiscard]] clock::DelayLimits delay_limits(const NtpSource& config, const Settings& settings);
-[[nodiscard]] clock::SelectOptions select_options(const SelectOptions& configured);
-
-[[nodiscard]] clock::PollConfig poll_config(const NtpSource& config);
 
 // What only a source that is asked over the network has.
 struct NtpPart {
