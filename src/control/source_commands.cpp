@@ -180,7 +180,7 @@ Status SourceManager::modify(const status::ModifySource& command) {
 }
 
 Status SourceManager::set_offset(const status::SetOffset& command) {
-  Source* const s = find(command.source);
+  Source* const s = find(command.source);  // a reference clock's is in its line
   if (s == nullptr) return Status::no_such_source;
   if (!std::isfinite(command.offset)) return Status::invalid;
   s->ntp->config.offset = Seconds{command.offset};

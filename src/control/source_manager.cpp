@@ -311,7 +311,9 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
                                                    : kUnknownSkew;
   act(source, source.ntp->association.judged(moment(), judgement));
   if (added) {
+    const SourceId id = source.id;
     update_selection();
+    if (find(id) == nullptr) return;  // initstepslew has what it wanted
     note_bad(source);
   }
   give_up_once();
