@@ -288,11 +288,11 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
     case clock::DelayVerdict::accepted:
       break;
     case clock::DelayVerdict::above_deviation:
+    case clock::DelayVerdict::above_quantile:
       judgement.delay_deviation_ok = false;
       break;
     case clock::DelayVerdict::too_long:
     case clock::DelayVerdict::above_ratio:
-    case clock::DelayVerdict::above_quantile:
       judgement.delay_ratio_ok = false;
       break;
   }
