@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The source manager with reference clocks.
+#include <random>
+
 #include "catch.hpp"
 #include "ntp/reference_id.hpp"
 #include "source_world.hpp"
@@ -259,6 +261,24 @@ TEST_CASE("a refclock that fell silent for more than maxunreach polls is not sel
   w->run(10s);
   w->manager->reselect();
   CHECK(w->manager->select_data(0)->state_letter == 'N');
+}
+
+TEST_CASE("noise of a reference clock is averaged away, and outliers do not move the clock") {
+  std::mt19937_64 random{8};
+  std::normal_distribution<double> noise{0, 1e-6};
+  const auto w = refclock_world({refclock(Driver::shm, "GPS", 4)});
+  w->drift = 30e-6;
+  int count = 0;
+  w->refclocks[0] = [&] { return w->reading(noise(random) + (++count % 20 == 0 ? 0.05 : 0)); };
+  w->manager->start();
+  w->run(1000s);
+  double squares = 0;
+  constexpr int kTimes = 400;
+  for (int i = 0; i < kTimes; ++i) {
+    w->run(5s);
+    squares += w->error() * w->error() / kTimes;
+  }
+  CHECK(std::sqrt(squares) < 0.3e-6);
 }
 
 TEST_CASE("the refclocks log has every sample as read and what the filter made of them") {
