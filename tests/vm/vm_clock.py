@@ -134,14 +134,12 @@ class Clock(unittest.TestCase):
     def test_slewed(self):
         """an offset without makestep is slewed away, no faster than maxslewrate"""
         self.put_right()
-        self.shift(-1)
+        self.shift(-0.6)
         self.start(f"server {RIGHT} {POLLS}", "maxslewrate 50000")
         self.until_logged("Selected source")
         began, first = time.monotonic(), self.guest.offset()
-        seen = [self.guest.offset() for _ in range(4)]
-        took = time.monotonic() - began
-        self.assertEqual(seen, sorted(seen, reverse=True))
-        self.assertLess(first - seen[-1], 0.05 * took + CLOSE)
+        then = self.guest.offset()
+        self.assertLess(first - then, 0.05 * (time.monotonic() - began) + CLOSE)
         self.until_right()
         self.assertNotIn("stepped", self.log())
 
