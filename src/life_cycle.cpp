@@ -64,7 +64,6 @@ std::string options_without_effect(const control::Options& options) {
   const auto add = [&](bool given, const char* name) {
     if (given) names += std::string{names.empty() ? "" : " "} + name;
   };
-  add(options.reload_dumps, "-r");
   add(options.set_clock_from_rtc, "-s");
   return names;
 }
@@ -98,6 +97,8 @@ class Daemon {
     log_start(log_, options_, config_);
     log_.set_echo(true);
     if (auto ok = prepare_process(); !ok) return ok;
+    if (!config_.dump_directory.empty())
+      if (auto ok = os::create_directory(config_.dump_directory, 0750, owner()); !ok) return ok;
     if (auto ok = make_controller(); !ok) return ok;
     if (auto ok = controller_->open_privileged_sockets(); !ok) return ok;
     if (auto ok = start_workers(); !ok) return ok;
@@ -148,12 +149,12 @@ class Daemon {
     if (!loop) return tl::make_unexpected(loop.error());
     loop_ = std::move(*loop);
     auto controller = control::Controller::create(
-        config_,
-        {*loop_, log_, options_.family, options_.directives.empty() ? options_.config_file : std::string{},
-         clock_use(options_), !options_.no_clock_control, options_.restart, [this](bool success) {
-           if (!success) failure_ = "the clock was not set (see the lines above)";
-           loop_->stop();
-         }});
+        config_, {*loop_, log_, options_.family,
+                  options_.directives.empty() ? options_.config_file : std::string{}, clock_use(options_),
+                  !options_.no_clock_control, options_.restart, options_.reload_dumps, [this](bool success) {
+                    if (!success) failure_ = "the clock was not set (see the lines above)";
+                    loop_->stop();
+                  }});
     if (!controller) return tl::make_unexpected(controller.error());
     controller_ = std::move(*controller);
     if (options_.timeout) loop_->after(*options_.timeout, [this] { time_is_up(); });
@@ -211,7 +212,7 @@ class Daemon {
     // To open port 123 when `chronyc allow` first needs it; to tell steering programs about new addresses.
     std::vector<os::Capability> keep{os::Capability::net_bind_service};
     if (!config_.dataplanes.empty()) keep.push_back(os::Capability::bpf);
-    if (control::has_sources(config_) && !options_.no_clock_control &&
+    if (control::controls_clock(config_) && !options_.no_clock_control &&
         options_.once != control::Options::Once::report_offset)
       keep.push_back(os::Capability::sys_time);
     return os::drop_privileges(*user_, keep);

@@ -40,6 +40,11 @@ class ClockSteering {
   [[nodiscard]] Result<void> service(WallTime kernel);
   // Somebody else moved the kernel's clock, which would have read `before`, by `delta` seconds.
   void moved(WallTime before, double delta) { discipline_.model().moved(device_.raw(before), delta); }
+  // The slew ends here, whatever remains of it.
+  [[nodiscard]] Result<void> end(WallTime kernel) {
+    static_cast<void>(discipline_.model().step(device_.raw(kernel), 0));
+    return apply_frequency(kernel);
+  }
   // Sets the device to the frequency we started with (the drift file's).
   [[nodiscard]] Result<void> begin(WallTime kernel) { return apply_frequency(kernel); }
 

@@ -86,7 +86,17 @@ struct Execute {
   Status operator()(const status::SetSelectOptions& c) const {
     return with_sources([&](SourceManager& s) { return s.set_select_options(c); });
   }
-  Status operator()(const status::SetOffset&) const { return Status::no_such_source; }
+  Status operator()(const status::SetOffset& c) const {
+    return with_sources([&](SourceManager& s) { return s.set_offset(c); });
+  }
+  Status operator()(const status::OnOffline&) const {
+    return with_sources([](SourceManager& s) { s.online_where_routed(); }, Status::success);
+  }
+  Status operator()(const status::ReloadSources&) const {
+    target.reload_sources();
+    return Status::success;
+  }
+  Status operator()(const status::Dump&) const { return target.dump() ? Status::success : Status::failed; }
   Status operator()(const status::AddSource& c) const {
     return with_sources([&](SourceManager& s) { return s.add(c); }, Status::not_enabled);
   }
@@ -118,20 +128,23 @@ struct Execute {
     return with_sources([&](SourceManager& s) { return s.adjust_offset(c.offset); }, Status::failed);
   }
 
-  // Nothing to do is done.
-  Status operator()(const status::OnOffline&) const { return Status::success; }
-  Status operator()(const status::ReloadSources&) const { return Status::success; }
-  Status operator()(const status::Dump&) const { return Status::success; }
   Status operator()(const status::Rekey&) const {
     return target.reread_keys() ? Status::success : Status::failed;
   }
 
-  // No manual input.
-  Status operator()(const status::SetTime&) const { return Status::not_enabled; }
-  Status operator()(const status::Manual& c) const {
-    return c.action == status::Manual::Action::on ? Status::not_enabled : Status::success;
+  status::Outcome operator()(const status::SetTime& c) const {
+    SourceManager* const sources = target.sources();
+    return sources == nullptr ? status::Outcome{Status::not_enabled} : sources->set_time(c.time);
   }
-  Status operator()(const status::ManualDelete&) const { return Status::bad_sample; }
+  Status operator()(const status::Manual& c) const {
+    const bool on = c.action == status::Manual::Action::on;
+    return with_sources([&](SourceManager& s) { return s.manual(c.action); },
+                        on ? Status::not_enabled : Status::success);
+  }
+  Status operator()(const status::ManualDelete& c) const {
+    return with_sources([&](SourceManager& s) { return s.delete_manual_sample(c.index); },
+                        Status::bad_sample);
+  }
   Status operator()(const status::Smoothtime&) const { return Status::not_enabled; }
   Status operator()(const status::WriteRtc&) const { return Status::no_rtc; }
   Status operator()(const status::TrimRtc&) const { return Status::no_rtc; }
@@ -140,7 +153,7 @@ struct Execute {
 }  // namespace
 
 status::Outcome Commands::execute(const status::Command& command) {
-  return std::visit(Execute{target_}, command);
+  return std::visit([&](const auto& c) -> status::Outcome { return Execute{target_}(c); }, command);
 }
 
 }  // namespace wiretime::control

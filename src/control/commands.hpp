@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What chronyc's commands do: access lists, `local`, logs and shutdown act; commands for sources and clock
-// are the source manager's; those for the RTC and for manual input answer as a chronyd without any would, and
-// never claim a change that was not made. Control thread.
+// are the source manager's; those for the RTC answer as a chronyd without one would, and never claim a change
+// that was not made. Control thread.
 #pragma once
 
 #include <chrono>
@@ -33,6 +33,9 @@ class CommandTarget {
   [[nodiscard]] virtual bool cycle_logs() = 0;
   // Reads the key file again; false: it could not be read, and the keys are what they were.
   [[nodiscard]] virtual bool reread_keys() = 0;
+  // Writes the sources' history into dumpdir, if there is one.
+  [[nodiscard]] virtual bool dump() { return true; }
+  virtual void reload_sources() {}
   virtual void begin_shutdown() = 0;
 };
 

@@ -35,6 +35,7 @@ class Controller final : private CommandTarget {
     ClockUse clock_use = ClockUse::follow;
     bool clock_control = true;  // not -x
     bool restarted = false;     // -R
+    bool reload_dumps = false;  // -r
     // -q, -Q, maxchange: called once, in the loop.
     std::function<void(bool success)> finish = {};
   };
@@ -78,6 +79,8 @@ class Controller final : private CommandTarget {
   SourceManager* sources() override { return state_.sources; }
   bool cycle_logs() override;
   bool reread_keys() override;
+  bool dump() override;
+  void reload_sources() override;
   void begin_shutdown() override;
 
   [[nodiscard]] Result<void> make_upstream();

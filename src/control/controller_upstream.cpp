@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "clock/virtual_clock.hpp"
+#include "control/config_parse.hpp"
 #include "control/controller.hpp"
+#include "control/dump_files.hpp"
 #include "control/policy.hpp"
 #include "os/kernel_clock.hpp"
 #include "os/system_clock.hpp"
@@ -11,7 +13,7 @@
 namespace wiretime::control {
 
 bool Controller::follows_sources() const {
-  return upstream_ && (has_sources(config_) || upstream_->manager().has_sources());
+  return upstream_ && (controls_clock(config_) || upstream_->manager().has_sources());
 }
 
 WallTime Controller::served_time(WallTime kernel) const {
@@ -26,14 +28,14 @@ bool Controller::take_peer_packet(const os::Datagram& datagram) {
 Result<void> Controller::make_upstream() {
   std::unique_ptr<clock::ClockDevice> device;
   const bool steer =
-      has_sources(config_) && environment_.clock_control && environment_.clock_use != ClockUse::print_once;
+      controls_clock(config_) && environment_.clock_control && environment_.clock_use != ClockUse::print_once;
   if (steer) {
     auto system = os::SystemClock::open({config_.rtc_sync});
     if (!system) return tl::make_unexpected(system.error());
     device = std::move(*system);
   } else {
     device = std::make_unique<clock::VirtualClock>();
-    if (has_sources(config_) && environment_.clock_use == ClockUse::follow)
+    if (controls_clock(config_) && environment_.clock_use == ClockUse::follow)
       environment_.log.info("Disabled control of system clock");
   }
   SourceManager::Options options;
@@ -43,6 +45,11 @@ Result<void> Controller::make_upstream() {
   options.restarted = environment_.restarted;
   options.keys = &state_.keys;
   if (steer) options.drift = read_drift_file(config_, environment_.log);
+  options.controls_clock = controls_clock(config_);
+  if (environment_.clock_use == ClockUse::follow && !config_.dump_directory.empty()) {
+    options.dumps = take_dump_files(config_.dump_directory, environment_.reload_dumps, environment_.log);
+    options.boot = boot_id();
+  }
   Upstream::Callbacks callbacks;
   callbacks.reference = [this] { return state_.time.served().reference; };
   callbacks.serves_others = [this] { return ntp_.is_open(Family::ipv4) || ntp_.is_open(Family::ipv6); };
@@ -63,6 +70,17 @@ Result<void> Controller::make_upstream() {
                         upstream_->manager().transmit_stamp_symmetric(frame, sent);
                       });
   return {};
+}
+
+bool Controller::dump() {
+  return upstream_->dump();
+}
+
+void Controller::reload_sources() {
+  std::vector<Warning> warnings;
+  const auto sources = read_source_directories(config_.source_directories, DiskReader{}, warnings);
+  for (const Warning& warning : warnings) environment_.log.warning("{}", warning.to_string());
+  upstream_->manager().set_directory_sources(sources);
 }
 
 void Controller::end() {

@@ -30,6 +30,10 @@ bool has_sources(const Settings& s) {
          !s.init_step_slew.hosts.empty();
 }
 
+bool controls_clock(const Settings& s) {
+  return has_sources(s) || s.manual;
+}
+
 std::chrono::seconds default_orphan_wait(const Settings& settings) {
   return std::chrono::seconds{has_sources(settings) ? 300 : 0};
 }

@@ -24,6 +24,8 @@ using Resolve = std::function<Result<std::vector<IpAddress>>(const std::string& 
                                                     const Resolve& resolve);
 
 [[nodiscard]] bool has_sources(const Settings& settings);
+// Whether the system clock is ours to steer: from sources, or by hand.
+[[nodiscard]] bool controls_clock(const Settings& settings);
 // How long an orphan waits for its sources after start when nobody said: a restart must not serve an unset
 // clock, and an isolated network has nothing to wait for.
 [[nodiscard]] std::chrono::seconds default_orphan_wait(const Settings& settings);

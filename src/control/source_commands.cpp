@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// SourceManager: what chronyc can do to sources and the clock.
+// SourceManager: what chronyc can do to sources.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -13,6 +15,8 @@ namespace {
 using status::Status;
 
 constexpr std::size_t kMostSources = 1024;
+constexpr double kMostDelay = 1e3;  // s
+constexpr double kMostRatio = 1e6;
 
 NtpSource config_of(const status::AddSource& c) {
   using Kind = status::AddSource::Kind;
@@ -73,30 +77,45 @@ Status SourceManager::for_each(const status::SourceMask& mask, Action action) {
   return any || mask.address == status::SourceAddress{} ? Status::success : Status::no_such_source;
 }
 
+void SourceManager::set_online(Source& s) {
+  const bool was_offline = is_offline(*s.ntp);
+  s.ntp->config.offline = false;
+  if (!s.ntp->resolved()) return s.ntp->association.begin_offline(false);
+  act(s, s.ntp->association.go_online(moment()));
+  if (was_offline) log(os::LogLevel::info, "Source " + s.label() + " online");
+}
+
+void SourceManager::set_offline(Source& s) {
+  const bool was_offline = is_offline(*s.ntp);
+  s.ntp->config.offline = true;
+  if (!s.ntp->resolved()) return s.ntp->association.begin_offline(true);
+  act(s, s.ntp->association.go_offline());
+  if (!was_offline) log(os::LogLevel::info, "Source " + s.label() + " offline");
+}
+
 Status SourceManager::online(const status::SourceMask& mask) {
-  return for_each(mask, [this](Source& s) {
-    const bool was_offline = is_offline(*s.ntp);
-    s.ntp->config.offline = false;
-    if (!s.ntp->resolved()) return;
-    act(s, s.ntp->association.go_online(moment()));
-    if (was_offline) log(os::LogLevel::info, "Source " + s.label() + " online");
-  });
+  return for_each(mask, [this](Source& s) { set_online(s); });
 }
 
 Status SourceManager::offline(const status::SourceMask& mask) {
-  const Status status = for_each(mask, [this](Source& s) {
-    const bool was_offline = is_offline(*s.ntp);
-    s.ntp->config.offline = true;
-    if (!s.ntp->resolved()) return;
-    act(s, s.ntp->association.go_offline());
-    if (!was_offline) log(os::LogLevel::info, "Source " + s.label() + " offline");
-  });
+  const Status status = for_each(mask, [this](Source& s) { set_offline(s); });
   update_selection();
   return status;
 }
 
+void SourceManager::online_where_routed() {
+  static_cast<void>(for_each({}, [this](Source& s) {
+    if (!s.ntp->resolved()) return;
+    if (host_.has_route(s.ntp->address))
+      set_online(s);
+    else
+      set_offline(s);
+  }));
+  update_selection();
+}
+
 Status SourceManager::burst(const status::Burst& command) {
-  if (command.good_samples < 1 || command.total_samples < 1) return Status::invalid;
+  if (command.good_samples < 0 || command.total_samples < 0) return Status::invalid;
   return for_each(command.sources, [&](Source& s) {
     if (s.ntp->resolved())
       act(s, s.ntp->association.burst(moment(), static_cast<unsigned>(command.good_samples),
@@ -104,45 +123,69 @@ Status SourceManager::burst(const status::Burst& command) {
   });
 }
 
+// A value that makes no sense changes nothing and is no error, as with chronyd.
 Status SourceManager::modify(const status::ModifySource& command) {
   using P = status::SourceParameter;
   Source* const s = find(command.source);
   if (s == nullptr) return Status::no_such_source;
   NtpPart& n = *s->ntp;
   const double v = command.value;
+  if (!std::isfinite(v)) return Status::invalid;
   const auto whole = static_cast<int>(std::lround(std::clamp(v, -1e6, 1e6)));
+  const bool is_poll = whole >= ntp::kLowestPoll && whole <= ntp::kHighestPoll;
+  const auto changed = [&](const char* name, auto value) {
+    log(os::LogLevel::info, fmt::format("Source {} new {} {}", s->label(), name, value));
+  };
   switch (command.parameter) {
     case P::min_poll:
-      n.config.min_poll = std::clamp(whole, -7, 24);
-      n.config.max_poll = std::max(n.config.max_poll, n.config.min_poll);
-      n.association.set_min_poll(n.config.min_poll);
+      if (!is_poll) return Status::success;
+      n.config.min_poll = whole;
+      n.config.max_poll = std::max(n.config.max_poll, whole);
+      n.association.set_min_poll(whole);
+      changed("minpoll", whole);
       break;
     case P::max_poll:
-      n.config.max_poll = std::clamp(whole, -7, 24);
-      n.config.min_poll = std::min(n.config.max_poll, n.config.min_poll);
-      n.association.set_max_poll(n.config.max_poll);
+      if (!is_poll) return Status::success;
+      n.config.max_poll = whole;
+      n.config.min_poll = std::min(n.config.min_poll, whole);
+      n.association.set_max_poll(whole);
+      changed("maxpoll", whole);
       break;
     case P::max_delay:
-      n.config.max_delay = Seconds{v};
-      n.association.set_max_delay(v);
+      n.config.max_delay = Seconds{std::clamp(v, 0.0, kMostDelay)};
+      n.association.set_max_delay(n.config.max_delay.count());
+      changed("maxdelay", n.config.max_delay.count());
       break;
     case P::max_delay_ratio:
-      n.config.max_delay_ratio = v;
+      n.config.max_delay_ratio = std::clamp(v, 0.0, kMostRatio);
+      changed("maxdelayratio", n.config.max_delay_ratio);
       break;
     case P::max_delay_dev_ratio:
-      n.config.max_delay_dev_ratio = v;
+      n.config.max_delay_dev_ratio = std::clamp(v, 0.0, kMostRatio);
+      changed("maxdelaydevratio", n.config.max_delay_dev_ratio);
       break;
     case P::min_stratum:
-      n.config.min_stratum = static_cast<unsigned>(std::clamp(whole, 0, 15));
-      n.association.set_min_stratum(n.config.min_stratum);
+      n.config.min_stratum = static_cast<unsigned>(std::clamp(whole, 0, int{ntp::kMaxStratum}));
+      n.association.set_min_stratum(std::max(n.config.min_stratum, settings_.min_stratum));
+      changed("minstratum", n.config.min_stratum);
       break;
     case P::poll_target:
-      if (whole < 1) return Status::invalid;
-      n.config.poll_target = static_cast<unsigned>(whole);
+      n.config.poll_target = static_cast<unsigned>(std::max(whole, 1));
+      changed("polltarget", n.config.poll_target);
       break;
   }
   n.polls = clock::PollControl{poll_config(n.config)};
   n.delays.set_limits(delay_limits(n.config, settings_));
+  return Status::success;
+}
+
+Status SourceManager::set_offset(const status::SetOffset& command) {
+  Source* const s = find(command.source);  // a reference clock's is in its line
+  if (s == nullptr) return Status::no_such_source;
+  if (!std::isfinite(command.offset)) return Status::invalid;
+  s->ntp->config.offset = Seconds{command.offset};
+  s->ntp->association.set_offset_correction(command.offset);
+  log(os::LogLevel::info, fmt::format("Source {} new offset {}", s->label(), command.offset));
   return Status::success;
 }
 
@@ -182,49 +225,6 @@ Status SourceManager::set_select_options(const status::SetSelectOptions& command
   return Status::success;
 }
 
-Status SourceManager::makestep() {
-  const WallTime kernel = host_.kernel_time();
-  const auto amount = steering_.step_remaining(kernel);
-  if (!amount) {
-    report_failure(amount.error());
-    return Status::failed;
-  }
-  if (*amount != 0) {
-    log(os::LogLevel::warning, "System clock was stepped by " + std::to_string(*amount) + " seconds");
-    host_.clock_stepped();
-  }
-  arm_clock_timer();
-  return Status::success;
-}
-
-// The clock runs fast by `ppm` more than thought: slow it down.
-Status SourceManager::adjust_frequency(double ppm) {
-  const WallTime kernel = host_.kernel_time();
-  const auto change = steering_.adjust(kernel, -ppm * 1e-6, 0);
-  if (!change) return Status::failed;
-  shift(*change);
-  arm_clock_timer();
-  return Status::success;
-}
-
-// The clock is slow by `offset`: slew it forward.
-Status SourceManager::adjust_offset(double offset) {
-  const WallTime kernel = host_.kernel_time();
-  const auto change = steering_.adjust(kernel, 0, offset);
-  if (!change) return Status::failed;
-  shift(*change);
-  arm_clock_timer();
-  return Status::success;
-}
-
-void SourceManager::set_makestep(double threshold, int limit) {
-  steering_.discipline().set_step_rule(threshold, limit);
-}
-
-void SourceManager::set_max_update_skew(double ppm) {
-  steering_.discipline().set_max_update_skew(ppm * 1e-6);
-}
-
 void SourceManager::reselect() {
   selector_.reselect();
   update_selection();
@@ -232,6 +232,23 @@ void SourceManager::reselect() {
 
 void SourceManager::set_reselect_distance(double s) {
   selector_.set_reselect_distance(s);
+}
+
+// Removed lines first: a changed one gives its address back before it is added again.
+void SourceManager::set_directory_sources(const std::vector<NtpSource>& sources) {
+  const auto wanted = [&](const NtpSource& line) {
+    return std::find(sources.begin(), sources.end(), line) != sources.end();
+  };
+  const auto present = [&](const NtpSource& line) {
+    return std::any_of(directory_lines_.begin(), directory_lines_.end(),
+                       [&](const auto& known) { return known.first == line; });
+  };
+  for (const auto& [config, line] : directory_lines_)
+    if (!wanted(config)) remove_line(line);
+  std::erase_if(directory_lines_, [&](const auto& known) { return !wanted(known.first); });
+  for (const NtpSource& config : sources)
+    if (!present(config)) add_directory_line(config);
+  update_selection();
 }
 
 void SourceManager::reset_sources() {

@@ -66,7 +66,8 @@ SourceManager::SourceManager(const Settings& settings, const Options& options, c
       host_{host},
       steering_{discipline_config(settings, options.restarted), device,
                 initial_frequency(options.drift, device), initial_skew(options.drift)},
-      selector_{selection_config(settings)} {}
+      selector_{selection_config(settings)},
+      manual_on_{settings.manual} {}
 
 SourceDefaults SourceManager::defaults() const {
   return {settings_, options_.keys, options_.clock_precision, initial_skew(options_.drift)};
@@ -107,12 +108,41 @@ void SourceManager::start() {
   if (const double ppm = -steering_.discipline().tracking().frequency / kPpm; !options_.drift && ppm != 0)
     log(os::LogLevel::info, fmt::format("Initial frequency {:.3f} ppm", ppm));
   record_tracking(before_update(host_.kernel_time()), nullptr);
-  start_refclocks();
-  for (const auto* list : {&settings_.sources, &settings_.directory_sources})
-    for (const NtpSource& config : *list) add_line(config);
+  take_dumps();
+  if (wants_initial_offset())
+    start_initial();
+  else
+    start_configured();
 }
 
-void SourceManager::add_line(const NtpSource& given) {
+void SourceManager::start_configured() {
+  start_refclocks();
+  for (const NtpSource& config : settings_.sources) add_line(config);
+  for (const NtpSource& config : settings_.directory_sources) add_directory_line(config);
+  update_selection();  // what was loaded from dumps may be enough
+}
+
+void SourceManager::end() {
+  if (options_.use != ClockUse::follow) return;
+  if (auto ok = steering_.end(host_.kernel_time()); !ok) report_failure(ok.error());
+}
+
+void SourceManager::add_directory_line(const NtpSource& config) {
+  const auto numeric = os::numeric_address(config.name);
+  if (numeric && address_in_use(numeric->address))
+    return log(os::LogLevel::warning,
+               fmt::format("Could not add source {}: there is one already", config.name));
+  directory_lines_.emplace_back(config, add_line(config));
+}
+
+void SourceManager::remove_line(std::uint32_t line) {
+  std::vector<SourceId> ids;
+  for (const auto& s : sources_)
+    if (s->line == line) ids.push_back(s->id);
+  for (const SourceId id : ids) remove_source(id);
+}
+
+std::uint32_t SourceManager::add_line(const NtpSource& given) {
   const std::uint32_t line = ++last_line_;
   NtpSource config = given;
   if (config.family == Family::unspecified) config.family = options_.only;
@@ -127,12 +157,14 @@ void SourceManager::add_line(const NtpSource& given) {
     log(os::LogLevel::warning,
         fmt::format("{}: this version sends no extension fields (extfield)", config.name));
   if (!numeric) want_address(line);
+  return line;
 }
 
 void SourceManager::start_source(Source& source) {
   source.refid = ntp::reference_id(source.ntp->address.address);
   forget_measurements(source);
   act(source, source.ntp->association.start(moment()));
+  restore(source);
 }
 
 void SourceManager::forget_measurements(Source& source) {
@@ -256,11 +288,11 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
     case clock::DelayVerdict::accepted:
       break;
     case clock::DelayVerdict::above_deviation:
+    case clock::DelayVerdict::above_quantile:
       judgement.delay_deviation_ok = false;
       break;
     case clock::DelayVerdict::too_long:
     case clock::DelayVerdict::above_ratio:
-    case clock::DelayVerdict::above_quantile:
       judgement.delay_ratio_ok = false;
       break;
   }
@@ -279,7 +311,9 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
                                                    : kUnknownSkew;
   act(source, source.ntp->association.judged(moment(), judgement));
   if (added) {
+    const SourceId id = source.id;
     update_selection();
+    if (find(id) == nullptr) return;  // initstepslew has what it wanted
     note_bad(source);
   }
   give_up_once();
@@ -305,6 +339,7 @@ void SourceManager::take_status(Source& source, const ntp::StatusUpdate& status)
 void SourceManager::every_second() {
   retry_due();
   const Nanoseconds now = host_.monotonic();
+  if (initial_until_ && now >= *initial_until_) give_up_initial();
   if (settings_.name_refresh.count() > 0 && now - refreshed_at_ >= settings_.name_refresh) refresh();
   tell_kernel();
 }

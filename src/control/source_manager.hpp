@@ -12,12 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "clock/manual_input.hpp"
 #include "clock/selection.hpp"
 #include "clock/served_reference.hpp"
 #include "control/clock_steering.hpp"
 #include "control/drift_file.hpp"
 #include "control/selection_notice.hpp"
 #include "control/source.hpp"
+#include "control/source_dump.hpp"
 #include "ntp/mac.hpp"
 #include "os/log.hpp"
 #include "status/command.hpp"
@@ -45,6 +47,8 @@ class SourceHost {
   virtual void set_timer(SourceId id, std::optional<Nanoseconds> at) = 0;
   // Replaces the one timer that ends a slew: calls SourceManager::service_clock.
   virtual void set_clock_timer(std::optional<Nanoseconds> delay) = 0;
+  // Whether the routing table knows a way to `to` now.
+  [[nodiscard]] virtual bool has_route(const os::Endpoint& to) = 0;
   // Calls SourceManager::looked_up later, never from inside; one at a time.
   virtual void look_up(const std::string& name, Family family) = 0;
 
@@ -79,6 +83,9 @@ class SourceManager {
     bool restarted = false;               // -R: no steps only because of the start
     std::optional<Drift> drift;           // read from the drift file
     const ntp::KeyTable* keys = nullptr;  // outlive the manager; null: none
+    DumpTexts dumps;                      // -r: what was found in dumpdir
+    std::string boot;                     // the kernel's boot id, for new dumps; empty: not known
+    bool controls_clock = true;           // the configuration says how, if only by hand
   };
   // All three outlive the manager. `settings` is the configuration as read.
   SourceManager(const Settings& settings, const Options& options, clock::ClockDevice& device,
@@ -86,8 +93,10 @@ class SourceManager {
   SourceManager(const SourceManager&) = delete;
   SourceManager& operator=(const SourceManager&) = delete;
 
-  // Starts the configured sources.
+  // Starts the configured sources, after initstepslew's.
   void start();
+  // The daemon ends: leaves the clock running at its own frequency.
+  void end();
 
   // --- events
   void timer(SourceId id);
@@ -122,10 +131,14 @@ class SourceManager {
   // What to write into the drift file; nothing while there is no news for it.
   [[nodiscard]] std::optional<Drift> take_drift();
   [[nodiscard]] const ClockSteering& steering() const { return steering_; }
+  // The history of every source, to be written into dumpdir.
+  [[nodiscard]] DumpTexts dumps() const;
 
   // --- chronyc, source_commands.cpp
   status::Status online(const status::SourceMask& mask);
   status::Status offline(const status::SourceMask& mask);
+  // Each source online or offline, by whether there is a route to it.
+  void online_where_routed();
   status::Status burst(const status::Burst& command);
   status::Status modify(const status::ModifySource& command);
   status::Status add(const status::AddSource& command);
@@ -141,6 +154,11 @@ class SourceManager {
   void set_reselect_distance(double s);
   void refresh();
   void reset_sources();
+  // What the directories of `sourcedir` hold now: lines that are as before are left alone.
+  void set_directory_sources(const std::vector<NtpSource>& sources);
+  [[nodiscard]] status::Status manual(status::Manual::Action action);
+  [[nodiscard]] status::Status delete_manual_sample(std::uint32_t index);
+  [[nodiscard]] status::Outcome set_time(WallTime typed);
 
   // --- status, source_status.cpp
   void describe(status::Tracking& tracking) const;
@@ -152,6 +170,7 @@ class SourceManager {
   [[nodiscard]] std::optional<std::string> source_name(const status::SourceAddress& address) const;
   [[nodiscard]] std::optional<status::NtpData> ntp_data(const status::SourceAddress& address) const;
   [[nodiscard]] std::optional<status::AuthData> auth_data(const status::SourceAddress& address) const;
+  [[nodiscard]] std::vector<status::ManualSample> manual_samples() const;
 
  private:
   // A name to be looked up for the sources of one line.
@@ -184,7 +203,10 @@ class SourceManager {
   [[nodiscard]] Source* find(const status::SourceAddress& address, std::uint32_t refid);
   [[nodiscard]] const Source* find(const status::SourceAddress& address) const;
   [[nodiscard]] static status::SourceAddress address_of(const Source& source);
-  void add_line(const NtpSource& config);
+  void start_configured();
+  std::uint32_t add_line(const NtpSource& config);
+  void add_directory_line(const NtpSource& config);
+  void remove_line(std::uint32_t line);
   void start_source(Source& source);
   void forget_measurements(Source& source);
   void remove_source(SourceId id);
@@ -251,10 +273,24 @@ class SourceManager {
   };
   [[nodiscard]] BeforeUpdate before_update(WallTime kernel) const;
   void record_tracking(const BeforeUpdate& before, const clock::Selection* selection);
+  // source_history.cpp
+  [[nodiscard]] ClockMark clock_mark() const;
+  void take_dumps();
+  void restore(Source& source);
+
+  // initial_offset.cpp
+  [[nodiscard]] bool wants_initial_offset() const;
+  void start_initial();
+  void correct_initial(const clock::Selection& selection);
+  void give_up_initial();
+  void end_initial();
 
   // source_commands.cpp
   template <typename Action>
   status::Status for_each(const status::SourceMask& mask, Action action);
+  void set_online(Source& source);
+  void set_offline(Source& source);
+  [[nodiscard]] std::optional<status::ManualResult> apply(const clock::ManualInput::Estimate& estimate);
 
   const Settings& settings_;
   Options options_;
@@ -264,6 +300,9 @@ class SourceManager {
   std::vector<std::unique_ptr<Source>> sources_;  // in the order of the configuration
   SourceId last_id_ = 0;
   std::uint32_t last_line_ = 0;
+
+  std::vector<std::pair<NtpSource, std::uint32_t>> directory_lines_;  // with the number of each
+  std::map<std::string, SourceDump> dumps_;                           // by file name, not yet claimed
 
   std::deque<Lookup> lookups_;  // the first one runs while looking_up_
   bool looking_up_ = false;
@@ -283,6 +322,9 @@ class SourceManager {
   SelectionNotice selection_notice_;
   std::uint64_t drift_written_at_ = 0;  // updates
   double last_system_offset_ = 0;       // s, found by the last update and not corrected before
+  clock::ManualInput manual_;
+  bool manual_on_ = false;
+  std::optional<Nanoseconds> initial_until_;  // initstepslew's sources are being asked, that long at most
   bool finished_ = false;
 };
 

@@ -16,12 +16,14 @@ void SourceManager::start_refclocks() {
     sources_.push_back(
         std::make_unique<Source>(++last_id_, ++last_line_, settings_.refclocks[i], i, defaults()));
   for (const auto& s : sources_) {
+    if (!s->refclock) continue;
     const std::uint32_t lock = s->refclock->lock;
     const Source* const partner = find_refclock(lock);
     if (lock != 0 && (partner == nullptr || partner == s.get()))
       log(os::LogLevel::warning, fmt::format("Invalid lock refid {} of refclock {}: no other refclock has it",
                                              ntp::reference_name(lock), s->label()));
     host_.set_timer(s->id, host_.monotonic());
+    restore(*s);
   }
 }
 

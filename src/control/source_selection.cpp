@@ -65,7 +65,9 @@ void SourceManager::update_selection() {
   note_selection(selection);
   record_selection(selection, steering_.cooked(kernel));
   if (selection.outcome != clock::SelectionOutcome::selected) return;
-  if (options_.use == ClockUse::follow)
+  if (initial_until_)
+    correct_initial(selection);
+  else if (options_.use == ClockUse::follow)
     update_clock(selection);
   else
     once(selection);
@@ -128,7 +130,7 @@ void SourceManager::select(std::optional<SourceId> id) {
   Source* const now = id ? find(*id) : nullptr;
   if (now == nullptr) return;
   now->set_selected(true);
-  if (options_.use == ClockUse::follow)
+  if (options_.use == ClockUse::follow && !initial_until_)
     log(os::LogLevel::info, fmt::format("Selected source {}", now->label()));
 }
 
@@ -189,9 +191,9 @@ void SourceManager::once(const clock::Selection& selection) {
   host_.finish(true);
 }
 
-// -q and -Q: every source has had its chance.
+// -q, -Q and initstepslew: every source has had its chance.
 void SourceManager::give_up_once() {
-  if (options_.use == ClockUse::follow || finished_ || sources_.empty()) return;
+  if ((options_.use == ClockUse::follow && !initial_until_) || finished_ || sources_.empty()) return;
   for (const auto& s : sources_) {
     if (s->refclock) {
       if (s->refclock->polls <= kPollsToGiveUp) return;
@@ -203,6 +205,7 @@ void SourceManager::give_up_once() {
     const bool silent = a.reach().bits() == 0 && a.reach().missed() >= kPollsToGiveUp;
     if (!s->ntp->resolved() || !(burst_over || silent || a.denied())) return;
   }
+  if (initial_until_) return give_up_initial();
   finished_ = true;
   log(os::LogLevel::warning, "No suitable source for synchronisation");
   host_.finish(false);
@@ -210,6 +213,9 @@ void SourceManager::give_up_once() {
 
 void SourceManager::shift(const clock::ClockChange& change) {
   for (const auto& s : sources_) s->shift(change);
+  manual_.shift(change);
+  for (auto& [file, dump] : dumps_)
+    for (SourceDump::Entry& entry : dump.entries) change.apply(entry.sample);
 }
 
 void SourceManager::arm_clock_timer() {

@@ -62,7 +62,7 @@ void SourceManager::describe(status::Tracking& tracking) const {
   tracking.current_correction = steering_.correction(host_.kernel_time());
   tracking.last_offset = -t.last_offset;
   tracking.rms_offset = t.rms_offset;
-  tracking.frequency_ppm = -t.frequency * kPpm;
+  tracking.frequency_ppm = -steering_.discipline().model().frequency() * kPpm;
   tracking.residual_frequency_ppm = -t.residual_frequency * kPpm;
   tracking.skew_ppm = t.skew * kPpm;
   tracking.last_update_interval = t.update_interval;
@@ -190,6 +190,7 @@ std::optional<status::NtpData> SourceManager::ntp_data(const status::SourceAddre
   r.peer_delay = from.peer_delay;
   r.peer_dispersion = from.peer_dispersion;
   r.response_time = from.response_time;
+  r.jitter_asymmetry = s->statistics.asymmetry();
   r.tests = from.tests;
   r.interleaved = from.interleaved;
   r.authenticated = from.authenticated;
@@ -219,6 +220,13 @@ std::optional<status::AuthData> SourceManager::auth_data(const status::SourceAdd
     r.mode = status::AuthMode::nts;
   }
   return r;
+}
+
+std::vector<status::ManualSample> SourceManager::manual_samples() const {
+  std::vector<status::ManualSample> list;
+  for (const clock::ManualInput::Sample& s : manual_.samples())
+    list.push_back({s.when, -s.offset, -s.original, -s.residual});
+  return list;
 }
 
 }  // namespace wiretime::control

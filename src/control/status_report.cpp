@@ -152,4 +152,9 @@ std::optional<status::AuthData> StatusReport::auth_data(const status::SourceAddr
   return state_.sources->auth_data(source);
 }
 
+std::vector<status::ManualSample> StatusReport::manual_samples() const {
+  if (state_.sources == nullptr) return {};
+  return state_.sources->manual_samples();
+}
+
 }  // namespace wiretime::control

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "control/dump_files.hpp"
 #include "os/files.hpp"
 #include "os/kernel_clock.hpp"
 #include "os/random.hpp"
@@ -84,6 +85,13 @@ void Upstream::start() {
 
 void Upstream::stop() {
   write_drift();
+  static_cast<void>(dump());
+  manager_.end();
+}
+
+bool Upstream::dump() {
+  if (settings_.dump_directory.empty() || use_ != ClockUse::follow) return true;
+  return write_dump_files(settings_.dump_directory, manager_.dumps(), log_);
 }
 
 // --- time -------------------------------------------------------------------------------------------------
@@ -152,6 +160,13 @@ bool Upstream::open_socket(Exchange& exchange, SourceId id, const os::Endpoint& 
   exchange.watch = loop_.watch(exchange.socket->fd(), os::kReadableOrStamped,
                                [this, id](os::Ready ready) { receive(id, ready); });
   return true;
+}
+
+bool Upstream::has_route(const os::Endpoint& to) {
+  os::Endpoint any;
+  any.address = *IpAddress::parse(to.address.family == Family::ipv6 ? "::" : "0.0.0.0");
+  auto socket = os::UdpSocket::open(any, {});
+  return socket && socket->connect(to);
 }
 
 bool Upstream::send(SourceId id, const os::Endpoint& to, std::span<const std::byte> bytes,

@@ -45,8 +45,10 @@ class Upstream final : private SourceHost {
   void start();
   // The log files were renamed.
   void cycle_logs() { log_files_.cycle(); }
-  // The drift file, for the last time.
+  // The drift file and the history of the sources, for the last time.
   void stop();
+  // chronyc dump. False: a file could not be written.
+  [[nodiscard]] bool dump();
 
   [[nodiscard]] SourceManager& manager() { return manager_; }
   [[nodiscard]] const SourceManager& manager() const { return manager_; }
@@ -70,6 +72,7 @@ class Upstream final : private SourceHost {
   void close_socket(SourceId id) override;
   void set_timer(SourceId id, std::optional<Nanoseconds> at) override;
   void set_clock_timer(std::optional<Nanoseconds> delay) override;
+  [[nodiscard]] bool has_route(const os::Endpoint& to) override;
   void look_up(const std::string& name, Family family) override;
   [[nodiscard]] std::optional<clock::ClockReading> read_refclock(std::size_t index) override;
   void log(os::LogLevel level, const std::string& line) override { log_.write(level, line); }

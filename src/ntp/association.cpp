@@ -52,6 +52,12 @@ Actions Association::start(const Moment& now) {
   return finish(std::move(actions));
 }
 
+void Association::restore(std::uint8_t reach, std::uint8_t stratum, clock::Leap leap) noexcept {
+  reach_.restore(reach);
+  remote_stratum_ = stratum;
+  remote_leap_ = leap;
+}
+
 Actions Association::timer(const Moment& now) {
   announced_.reset();  // the owner's timer is spent
   Actions actions;

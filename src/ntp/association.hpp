@@ -81,6 +81,13 @@ class Association {
   void set_max_poll(int poll) noexcept { schedule_.set_max_poll(poll); }
   void set_max_delay(double seconds) noexcept { options_.max_delay = seconds; }
   void set_min_stratum(unsigned stratum) noexcept { options_.min_stratum = stratum; }
+  void set_offset_correction(double seconds) noexcept { options_.offset_correction = seconds; }
+  // Before start(): how it is to start.
+  void begin_offline(bool offline) noexcept {
+    connectivity_ = offline ? Connectivity::offline : Connectivity::online;
+  }
+  // After start(): what an earlier run of the program knew.
+  void restore(std::uint8_t reach, std::uint8_t stratum, clock::Leap leap) noexcept;
   void set_selected(bool selected) noexcept { selected_ = selected; }
 
   // --- the clock

@@ -57,8 +57,8 @@ struct Reception {
 
 // What the statistics say about the sample of the last SampleTaken.
 struct Judgement {
-  bool delay_ratio_ok = true;      // test B: maxdelayratio, maxdelayquant
-  bool delay_deviation_ok = true;  // test C: maxdelaydevratio
+  bool delay_ratio_ok = true;      // test B: maxdelayratio
+  bool delay_deviation_ok = true;  // test C: maxdelaydevratio, maxdelayquant
   std::optional<int> poll{};       // log2 s, the adaptation's choice (polltarget); empty: only poll_change
   double poll_change = 0;          // fractions of a poll
   double skew = 0;                 // of the source's frequency now, s/s
@@ -124,27 +124,27 @@ using Actions = std::vector<Action>;
 // --- refusals ---------------------------------------------------------------------------------------------
 
 // X(name, text): the digits and letters are chronyc ntpdata's tests.
-#define WIRETIME_REFUSALS(X)                                                      \
-  X(length, "shorter than 48 bytes or not a multiple of 4")                       \
-  X(version, "version 0 or above 4")                                              \
-  X(mode, "mode does not answer ours")                                            \
-  X(duplicate, "1: same timestamps as the packet before")                         \
-  X(origin, "2: does not answer our last request")                                \
-  X(answered, "2: our last request was answered before")                          \
-  X(timestamps, "3: a timestamp is missing")                                      \
-  X(authentication, "5: not authenticated as configured")                         \
-  X(unsynchronised, "6: source is not synchronised")                              \
-  X(root_distance, "7: source's root distance is 16 s or more")                   \
-  X(previous_exchange, "interleaved, but the exchange before gives no times")     \
-  X(presend, "A: only a warm-up packet")                                          \
-  X(delay, "A: round trip longer than maxdelay")                                  \
-  X(response_time, "A: source took over 4 s, or sent before it received")         \
-  X(missed_response, "A: peer's times show a packet is missing between them")     \
-  X(delay_ratio, "B: round trip too long beside the shortest")                    \
-  X(delay_deviation, "C: round trip longer than the offset's deviation explains") \
-  X(loop, "D: source is synchronised to us, or is us")                            \
-  X(kiss_rate, "kiss RATE: we ask too often")                                     \
-  X(kiss_deny, "kiss DENY or RSTR: we are not served")                            \
+#define WIRETIME_REFUSALS(X)                                                                              \
+  X(length, "shorter than 48 bytes or not a multiple of 4")                                               \
+  X(version, "version 0 or above 4")                                                                      \
+  X(mode, "mode does not answer ours")                                                                    \
+  X(duplicate, "1: same timestamps as the packet before")                                                 \
+  X(origin, "2: does not answer our last request")                                                        \
+  X(answered, "2: our last request was answered before")                                                  \
+  X(timestamps, "3: a timestamp is missing")                                                              \
+  X(authentication, "5: not authenticated as configured")                                                 \
+  X(unsynchronised, "6: source is not synchronised")                                                      \
+  X(root_distance, "7: source's root distance is 16 s or more")                                           \
+  X(previous_exchange, "interleaved, but the exchange before gives no times")                             \
+  X(presend, "A: only a warm-up packet")                                                                  \
+  X(delay, "A: round trip longer than maxdelay")                                                          \
+  X(response_time, "A: source took over 4 s, or sent before it received")                                 \
+  X(missed_response, "A: peer's times show a packet is missing between them")                             \
+  X(delay_ratio, "B: round trip too long beside the shortest")                                            \
+  X(delay_deviation, "C: round trip above maxdelayquant, or longer than the offset's deviation explains") \
+  X(loop, "D: source is synchronised to us, or is us")                                                    \
+  X(kiss_rate, "kiss RATE: we ask too often")                                                             \
+  X(kiss_deny, "kiss DENY or RSTR: we are not served")                                                    \
   X(kiss_other, "another kiss code")
 
 enum class Refusal : std::uint8_t {

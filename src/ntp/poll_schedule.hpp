@@ -39,6 +39,7 @@ class ReachRegister {
  public:
   void record(bool answered) noexcept;
   void clear() noexcept { *this = {}; }
+  void restore(std::uint8_t bits) noexcept { bits_ = bits; }
   [[nodiscard]] std::uint8_t bits() const noexcept { return bits_; }
   // Polls in a row without an answer; counts on after the register is empty.
   [[nodiscard]] unsigned missed() const noexcept { return missed_; }

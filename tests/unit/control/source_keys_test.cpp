@@ -55,6 +55,7 @@ class Wire final : public SourceHost {
   void close_socket(SourceId) override {}
   void set_timer(SourceId, std::optional<Nanoseconds> at) override { timer = at; }
   void set_clock_timer(std::optional<Nanoseconds>) override {}
+  bool has_route(const os::Endpoint&) override { return true; }
   void look_up(const std::string&, Family) override {}
   void log(os::LogLevel, const std::string& line) override { lines.push_back(line); }
   void clock_stepped() override {}

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "base/bytes.hpp"
 #include "clock/virtual_clock.hpp"
@@ -52,13 +53,15 @@ class World final : public SourceHost {
   static constexpr Nanoseconds kTrip = 100us;  // each way
 
   World(const std::vector<NtpSource>& sources, ClockUse use, std::unique_ptr<clock::ClockDevice> clock_device,
-        const std::function<void(Settings&)>& change = {})
+        const std::function<void(Settings&)>& change = {},
+        const std::function<void(SourceManager::Options&)>& change_options = {})
       : device{std::move(clock_device)} {
     settings.sources = sources;
     if (change) change(settings);
     SourceManager::Options options;
     options.use = use;
     options.clock_precision = 1e-8;
+    if (change_options) change_options(options);
     manager.emplace(settings, options, *device, *this);
   }
 
@@ -94,6 +97,7 @@ class World final : public SourceHost {
   void set_clock_timer(std::optional<Nanoseconds> delay) override {
     clock_timer = delay ? std::optional{now + *delay} : std::nullopt;
   }
+  bool has_route(const os::Endpoint& to) override { return !unrouted.count(to.address); }
   void look_up(const std::string& name, Family) override { looked_up.push_back(name); }
   void log(os::LogLevel level, const std::string& line) override {
     lines.push_back(line);
@@ -179,6 +183,7 @@ class World final : public SourceHost {
   std::map<IpAddress, Server> servers;
   std::map<std::size_t, std::function<std::optional<clock::ClockReading>()>> refclocks;  // by line
   clock::Reference served;
+  std::set<IpAddress> unrouted;
   std::map<SourceId, Nanoseconds> timers;
   std::multimap<Nanoseconds, Arrival> arrivals;
   std::optional<Nanoseconds> clock_timer;
@@ -210,17 +215,22 @@ inline NtpSource ntp_server(const char* name, bool iburst = true) {
   return s;
 }
 
+using Change = std::function<void(Settings&)>;
+using ChangeOptions = std::function<void(SourceManager::Options&)>;
+
 inline std::unique_ptr<World> virtual_world(const std::vector<NtpSource>& sources,
-                                            ClockUse use = ClockUse::follow) {
-  return std::make_unique<World>(sources, use, std::make_unique<clock::VirtualClock>());
+                                            ClockUse use = ClockUse::follow, const Change& change = {},
+                                            const ChangeOptions& change_options = {}) {
+  return std::make_unique<World>(sources, use, std::make_unique<clock::VirtualClock>(), change,
+                                 change_options);
 }
 
 inline std::unique_ptr<World> real_world(const std::vector<NtpSource>& sources,
-                                         ClockUse use = ClockUse::follow,
-                                         const std::function<void(Settings&)>& change = {}) {
+                                         ClockUse use = ClockUse::follow, const Change& change = {},
+                                         const ChangeOptions& change_options = {}) {
   auto device = std::make_unique<FakeSystemClock>();
   FakeSystemClock* const real = device.get();
-  auto world = std::make_unique<World>(sources, use, std::move(device), change);
+  auto world = std::make_unique<World>(sources, use, std::move(device), change, change_options);
   world->real = real;
   real->kernel_offset = &world->kernel_offset;
   return world;
