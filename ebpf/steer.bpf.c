@@ -60,6 +60,22 @@ struct {
   __type(value, __u8);
 } wt_local_ipv6 SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, STEER_MAX_PEERS);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __be32);
+  __type(value, __u8);
+} wt_peers_ipv4 SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, STEER_MAX_PEERS);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct steer_ipv6);
+  __type(value, __u8);
+} wt_peers_ipv6 SEC(".maps");
+
 // Set by the loader before loading; the verifier then drops the branches not taken.
 const volatile struct steer_options options SEC(".rodata") = {};
 
@@ -79,6 +95,14 @@ static __always_inline enum steer_reason judge_udp(const struct udphdr* udp, con
   return udp->dest == options.ntp_port ? STEER_REASON_COUNT : STEER_not_ntp_port;
 }
 
+// Modes 1 and 2. An ordinary request costs this look at one byte and no map.
+static __always_inline bool is_symmetric(const struct udphdr* udp, const void* end) {
+  const __u8* first = (const void*)(udp + 1);
+  if ((const void*)(first + 1) > end) return false;
+  __u8 mode = *first & 7;
+  return mode == 1 || mode == 2;
+}
+
 static __always_inline enum steer_reason judge_ipv4(const struct iphdr* ip, const void* end) {
   if ((const void*)(ip + 1) > end) return STEER_frame_truncated;
   if (ip->version != 4 || ip->ihl < 5) return STEER_ip_header_invalid;
@@ -88,7 +112,11 @@ static __always_inline enum steer_reason judge_ipv4(const struct iphdr* ip, cons
   enum steer_reason reason = judge_udp((const struct udphdr*)(ip + 1), end);
   if (reason != STEER_REASON_COUNT) return reason;
   __be32 destination = ip->daddr;
-  return bpf_map_lookup_elem(&wt_local_ipv4, &destination) ? STEER_redirected_ipv4 : STEER_not_our_address;
+  if (!bpf_map_lookup_elem(&wt_local_ipv4, &destination)) return STEER_not_our_address;
+  __be32 source = ip->saddr;
+  bool peer =
+      is_symmetric((const struct udphdr*)(ip + 1), end) && bpf_map_lookup_elem(&wt_peers_ipv4, &source);
+  return peer ? STEER_peer : STEER_redirected_ipv4;
 }
 
 static __always_inline enum steer_reason judge_ipv6(const struct ipv6hdr* ip, const void* end) {
@@ -115,7 +143,12 @@ static __always_inline enum steer_reason judge_ipv6(const struct ipv6hdr* ip, co
   if (reason != STEER_REASON_COUNT) return reason;
   struct steer_ipv6 destination;
   __builtin_memcpy(&destination, &ip->daddr, sizeof destination);
-  return bpf_map_lookup_elem(&wt_local_ipv6, &destination) ? STEER_redirected_ipv6 : STEER_not_our_address;
+  if (!bpf_map_lookup_elem(&wt_local_ipv6, &destination)) return STEER_not_our_address;
+  struct steer_ipv6 source;
+  __builtin_memcpy(&source, &ip->saddr, sizeof source);
+  bool peer =
+      is_symmetric((const struct udphdr*)(ip + 1), end) && bpf_map_lookup_elem(&wt_peers_ipv6, &source);
+  return peer ? STEER_peer : STEER_redirected_ipv6;
 }
 
 // redirected_* when the frame is a worker's, else why it is the kernel's.

@@ -51,6 +51,7 @@ struct steer_metadata {
   X(frame_truncated, "frame ends before the header that says whose it is")                    \
   X(link_broadcast, "NTP for us in a broadcast or multicast frame")                           \
   X(no_socket, "NTP for us on a receive queue that no worker serves")                         \
+  X(peer, "symmetric NTP from a configured peer: the daemon's own, through the kernel")       \
   X(stamped_hardware, "handed to a worker with the NIC's and the XDP program's receive time") \
   X(stamped_software, "handed to a worker with the XDP program's receive time only")          \
   X(unstamped, "handed to a worker without receive time: the driver has no metadata room")
@@ -67,7 +68,10 @@ enum steer_reason {
 /* Local unicast addresses, of each family. */
 #define STEER_MAX_ADDRESSES 4096
 
-/* Key of the IPv6 address map; the IPv4 map's key is the __be32 itself. Values are one byte, always 1. */
+/* Addresses of `peer` sources, of each family. */
+#define STEER_MAX_PEERS 1024
+
+/* Key of the IPv6 address maps; the IPv4 maps' key is the __be32 itself. Values are one byte, always 1. */
 struct steer_ipv6 {
   __u8 bytes[16];
 };

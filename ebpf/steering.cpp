@@ -229,38 +229,43 @@ int Steering::map_fd(const char* name) const noexcept {
   return bpf_object__find_map_fd_by_name(object_.get(), name);
 }
 
-Result<void> Steering::change_address(const IpAddress& address, bool present) {
-  const int map = map_fd(address.family == Family::ipv4 ? "wt_local_ipv4" : "wt_local_ipv6");
+Result<void> Steering::change_address(const AddressMaps& maps, const IpAddress& address, bool present) {
+  const int map = map_fd(address.family == Family::ipv4 ? maps.ipv4 : maps.ipv6);
   const std::uint8_t one = 1;
   if (present ? bpf_map_update_elem(map, address.bytes.data(), &one, BPF_ANY) == 0
               : bpf_map_delete_elem(map, address.bytes.data()) == 0 || errno == ENOENT) {
     return {};
   }
-  if (errno == E2BIG) {
-    return fail(fmt::format("{}: no room for more than {} local addresses", address.to_string(),
-                            STEER_MAX_ADDRESSES));
-  }
+  if (errno == E2BIG)
+    return fail(fmt::format("{}: no room for more than {} addresses", address.to_string(), maps.held.size()));
   return fail(
       fmt::format("{}: cannot change the steered addresses: {}", address.to_string(), reason_text(errno)));
 }
 
-Result<void> Steering::set_local_addresses(std::span<const IpAddress> addresses) {
+Result<void> Steering::set_addresses(const AddressMaps& maps, std::span<const IpAddress> addresses) {
   const auto next = steerable(addresses);
+  std::vector<IpAddress>& held = maps.held;
   std::vector<IpAddress> added;
   std::vector<IpAddress> removed;
-  std::set_difference(next.begin(), next.end(), addresses_.begin(), addresses_.end(),
-                      std::back_inserter(added));
-  std::set_difference(addresses_.begin(), addresses_.end(), next.begin(), next.end(),
-                      std::back_inserter(removed));
+  std::set_difference(next.begin(), next.end(), held.begin(), held.end(), std::back_inserter(added));
+  std::set_difference(held.begin(), held.end(), next.begin(), next.end(), std::back_inserter(removed));
   for (const auto& address : removed) {
-    if (auto done = change_address(address, false); !done) return done;
-    addresses_.erase(std::lower_bound(addresses_.begin(), addresses_.end(), address));
+    if (auto done = change_address(maps, address, false); !done) return done;
+    held.erase(std::lower_bound(held.begin(), held.end(), address));
   }
   for (const auto& address : added) {
-    if (auto done = change_address(address, true); !done) return done;
-    addresses_.insert(std::lower_bound(addresses_.begin(), addresses_.end(), address), address);
+    if (auto done = change_address(maps, address, true); !done) return done;
+    held.insert(std::lower_bound(held.begin(), held.end(), address), address);
   }
   return {};
+}
+
+Result<void> Steering::set_local_addresses(std::span<const IpAddress> addresses) {
+  return set_addresses({"wt_local_ipv4", "wt_local_ipv6", addresses_}, addresses);
+}
+
+Result<void> Steering::set_peers(std::span<const IpAddress> addresses) {
+  return set_addresses({"wt_peers_ipv4", "wt_peers_ipv6", peers_}, addresses);
 }
 
 Result<SteeringCounters> Steering::counters() const {

@@ -64,6 +64,10 @@ class Steering {
   // again.
   [[nodiscard]] Result<void> set_local_addresses(std::span<const IpAddress> addresses);
 
+  // Symmetric packets (modes 1 and 2) from these addresses are left to the kernel's socket, where the daemon
+  // listens for its `peer` sources. As above.
+  [[nodiscard]] Result<void> set_peers(std::span<const IpAddress> addresses);
+
   [[nodiscard]] Result<SteeringCounters> counters() const;
 
   [[nodiscard]] SteeringMode mode() const noexcept { return mode_; }
@@ -108,11 +112,19 @@ class Steering {
                                              const Attempt& attempt);
   [[nodiscard]] int link_to(unsigned ifindex, const Attempt& attempt);
   [[nodiscard]] int map_fd(const char* name) const noexcept;
-  [[nodiscard]] Result<void> change_address(const IpAddress& address, bool present);
+  // What a pair of address maps is to hold, and what it holds.
+  struct AddressMaps {
+    const char* ipv4;
+    const char* ipv6;
+    std::vector<IpAddress>& held;  // sorted
+  };
+  [[nodiscard]] Result<void> set_addresses(const AddressMaps& maps, std::span<const IpAddress> addresses);
+  [[nodiscard]] Result<void> change_address(const AddressMaps& maps, const IpAddress& address, bool present);
 
   std::unique_ptr<bpf_object, CloseObject> object_;
   Link link_;                         // after object_: detached first
   std::vector<IpAddress> addresses_;  // what the address maps hold, sorted
+  std::vector<IpAddress> peers_;
   SteeringMode mode_ = SteeringMode::native;
   steer_clock receive_clock_ = STEER_CLOCK_TAI;
   bool asks_hardware_time_ = false;

@@ -49,6 +49,7 @@ class WiredDataPlane final : public control::DataPlaneView {
   void addresses_changed(std::span<const IpAddress> addresses) override {
     steering_->set_local_addresses(addresses);
   }
+  void peers_changed(std::span<const IpAddress> peers) override { steering_->set_peers(peers); }
   void tick() override { plane_->tick(); }
 
  private:

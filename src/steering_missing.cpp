@@ -11,6 +11,7 @@ class NoSteering final : public SteeringSet {
   [[nodiscard]] std::vector<std::string> generic_interfaces() const override { return {}; }
   [[nodiscard]] std::vector<status::SteeringCount> counts(const std::string&) const override { return {}; }
   void set_local_addresses(std::span<const IpAddress>) override {}
+  void set_peers(std::span<const IpAddress>) override {}
   void detach() override {}
 };
 

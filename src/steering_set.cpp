@@ -40,10 +40,11 @@ class LibbpfSteering final : public SteeringSet {
   }
 
   void set_local_addresses(std::span<const IpAddress> addresses) override {
-    for (Attached& a : attached_)
-      if (auto set = a.steering.set_local_addresses(addresses); !set)
-        log_.limited(os::LogLevel::error, "steering " + a.interface, std::chrono::minutes{1}, "{}: {}",
-                     a.interface, set.error().message);
+    for (Attached& a : attached_) report(a, a.steering.set_local_addresses(addresses));
+  }
+
+  void set_peers(std::span<const IpAddress> addresses) override {
+    for (Attached& a : attached_) report(a, a.steering.set_peers(addresses));
   }
 
   void detach() override {
@@ -55,6 +56,12 @@ class LibbpfSteering final : public SteeringSet {
     std::string interface;
     Steering steering;
   };
+  void report(const Attached& a, const Result<void>& set) {
+    if (!set)
+      log_.limited(os::LogLevel::error, "steering " + a.interface, std::chrono::minutes{1}, "{}: {}",
+                   a.interface, set.error().message);
+  }
+
   os::Log& log_;
   std::vector<Attached> attached_;
 };

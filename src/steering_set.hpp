@@ -25,6 +25,7 @@ class SteeringSet {
   // What the program on `interface` did with frames; empty when there is none.
   [[nodiscard]] virtual std::vector<status::SteeringCount> counts(const std::string& interface) const = 0;
   virtual void set_local_addresses(std::span<const IpAddress> addresses) = 0;  // failures are logged
+  virtual void set_peers(std::span<const IpAddress> addresses) = 0;            // the same
   virtual void detach() = 0;
 };
 

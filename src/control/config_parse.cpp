@@ -219,6 +219,17 @@ void Parser::warn_about_combinations() {
     warn(*last_set("workercpus"), "workercpus: no dataplane line, so there are no workers to put there");
   if (!config_.dataplanes.empty() && config_.port == 0)
     warn(*last_set("port"), "port: 0 closes the NTP port, so the dataplane lines answer nothing");
+  const auto is_peer = [](const NtpSource& s) { return s.kind == NtpSource::Kind::peer; };
+  const auto is_owned = [](const server::DataplaneConfig& d) {
+    using Kind = server::DataplaneConfig::Kind;
+    return d.kind != Kind::af_xdp && d.kind != Kind::af_packet;
+  };
+  if (std::any_of(config_.sources.begin(), config_.sources.end(), is_peer) &&
+      std::any_of(config_.dataplanes.begin(), config_.dataplanes.end(), is_owned))
+    warn(
+        "",
+        "peer: packets of peers on dataplane pci, memif and vdev ports are answered and not followed, as the "
+        "kernel has no such port; use server lines towards those peers");
   const auto allows = [](const AccessRule& rule) { return rule.allow; };
   const auto& rules = config_.access_rules;
   if (!config_.dataplanes.empty() && std::none_of(rules.begin(), rules.end(), allows))

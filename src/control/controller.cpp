@@ -136,7 +136,21 @@ void Controller::clock_stepped() {
 void Controller::every_second() {
   refresh_reference();
   state_.channels.tables.reclaim();
-  if (state_.data_plane != nullptr) state_.data_plane->tick();
+  if (state_.data_plane == nullptr) return;
+  state_.data_plane->tick();
+  tell_peers();
+}
+
+void Controller::tell_peers() {
+  std::vector<IpAddress> peers;
+  const SourceManager& sources = upstream_->manager();
+  for (std::uint32_t i = 0; i < sources.source_count(); ++i)
+    if (const auto s = sources.source(i); s->mode == status::SourceMode::peer && !s->address.unresolved)
+      peers.push_back(s->address.ip);
+  std::sort(peers.begin(), peers.end());
+  if (peers == data_plane_peers_) return;
+  state_.data_plane->peers_changed(peers);
+  data_plane_peers_ = std::move(peers);
 }
 
 // --- data plane ---

@@ -101,6 +101,7 @@ class Controller final : private CommandTarget {
   void every_second();
   void clock_stepped();
   void read_host_addresses();
+  void tell_peers();
   void log_what_is_served();
 
   const Config config_;
@@ -115,7 +116,8 @@ class Controller final : private CommandTarget {
   std::unique_ptr<Upstream> upstream_;
   std::optional<os::InterfaceWatcher> interface_watcher_;
   std::vector<IpAddress> host_addresses_;
-  std::vector<IpAddress> host_broadcasts_;  // of the subnets these addresses are in
+  std::vector<IpAddress> data_plane_peers_;  // as the data plane knows them
+  std::vector<IpAddress> host_broadcasts_;   // of the subnets these addresses are in
   bool noted_missing_v6_ = false;
   bool serving_ = false;
 };

@@ -25,6 +25,8 @@ class DataPlaneView {
   [[nodiscard]] virtual std::vector<std::string> copied_interfaces() const = 0;
   // After the tables were published with the new addresses.
   virtual void addresses_changed(std::span<const IpAddress> addresses) = 0;
+  // Addresses of the `peer` sources: their symmetric packets are the kernel sockets'.
+  virtual void peers_changed(std::span<const IpAddress> peers) = 0;
   // Once a second, and right after the clock was set.
   virtual void tick() = 0;
 };

@@ -86,13 +86,14 @@ void NtpEndpoints::receive(Family family, os::Ready ready) {
 
 Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
                              const clock::TimeSnapshot& snapshot) {
-  if (std::find(data_plane_interfaces_.begin(), data_plane_interfaces_.end(), datagram.interface_index) !=
-      data_plane_interfaces_.end())
-    return Verdict::other_dataplane;
-  if (datagram.truncated) return Verdict::ntp_too_long;
-  if (const auto refused = refuse_by_address(datagram, settings_.port)) return *refused;
-
+  const bool copy = std::find(data_plane_interfaces_.begin(), data_plane_interfaces_.end(),
+                              datagram.interface_index) != data_plane_interfaces_.end();
+  if (datagram.truncated) return copy ? Verdict::other_dataplane : Verdict::ntp_too_long;
+  if (const auto refused = refuse_by_address(datagram, settings_.port))
+    return copy ? Verdict::other_dataplane : *refused;
+  // Also from a copy: no worker knows our associations.
   if (peers_ && peers_(datagram)) return Verdict::peer_packet;
+  if (copy) return Verdict::other_dataplane;
 
   const server::Message message{datagram.peer.address, datagram.peer.port, datagram.payload,
                                 served_time(datagram.received ? *datagram.received : os::wall_now())};

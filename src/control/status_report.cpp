@@ -34,15 +34,21 @@ status::ServiceReport StatusReport::service() const {
 
 status::Tracking StatusReport::tracking() const {
   const clock::Reference& reference = state_.time.served().reference;
+  const bool synchronised = state_.time.served().as == clock::ServedAs::synchronised;
   status::Tracking t;
+  if (state_.sources != nullptr) {
+    status::Tracking clock;
+    state_.sources->describe(clock);
+    t.current_correction = clock.current_correction;  // of a clock set by hand as well
+    t.frequency_ppm = clock.frequency_ppm;
+  }
   t.reference_id = reference.refid;
   t.stratum = reference.stratum;
   t.leap = static_cast<std::uint8_t>(reference.leap);
   if (reference.reference_time.value != 0) t.reference_time = reference.reference_time.near(os::wall_now());
   t.root_delay = reference.root_delay.seconds();
   t.root_dispersion = reference.root_dispersion.seconds();
-  if (state_.sources != nullptr && state_.time.served().as == clock::ServedAs::synchronised)
-    state_.sources->describe(t);
+  if (state_.sources != nullptr && synchronised) state_.sources->describe(t);
   return t;
 }
 

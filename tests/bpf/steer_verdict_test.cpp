@@ -187,6 +187,31 @@ TEST_CASE("another port than 123 is steered when configured, and 123 is not") {
   check(program, "123", udp_frame(v4()), XDP_PASS, STEER_not_ntp_port);
 }
 
+TEST_CASE("symmetric packets of configured peers are the kernel's, everything else of theirs is not") {
+  Program program;
+  program.give_socket();
+  const Spec from_v4 = v4();
+  const Spec from_v6 = v6();
+  const auto with_mode = [](const Spec& spec, std::uint8_t mode) {
+    return with_byte(udp_frame(spec), spec.l4() + 8, static_cast<std::uint8_t>(0x20 | mode));
+  };
+  check(program, "not configured yet", with_mode(from_v4, 1), XDP_REDIRECT, STEER_redirected_ipv4);
+  REQUIRE(program.steering().set_peers(std::vector{from_v4.from, from_v6.from}).has_value());
+  for (std::uint8_t mode = 0; mode < 8; ++mode) {
+    const bool symmetric = mode == 1 || mode == 2;
+    CAPTURE(mode);
+    check(program, "IPv4", with_mode(from_v4, mode), symmetric ? XDP_PASS : XDP_REDIRECT,
+          symmetric ? STEER_peer : STEER_redirected_ipv4);
+    check(program, "IPv6", with_mode(from_v6, mode), symmetric ? XDP_PASS : XDP_REDIRECT,
+          symmetric ? STEER_peer : STEER_redirected_ipv6);
+  }
+  const auto empty = changed(from_v4, [](Spec& s) { s.payload = 0; });
+  check(program, "no payload, no mode", empty, XDP_REDIRECT, STEER_redirected_ipv4);
+  REQUIRE(program.steering().set_peers(std::vector{from_v6.from}).has_value());
+  check(program, "no peer any more", with_mode(from_v4, 1), XDP_REDIRECT, STEER_redirected_ipv4);
+  check(program, "still one", with_mode(from_v6, 2), XDP_PASS, STEER_peer);
+}
+
 TEST_CASE("the program never takes a frame that the worker would give back, nor leaves one it would answer") {
   Program program;
   program.give_socket();

@@ -24,6 +24,7 @@ class FakeDataPlane final : public DataPlaneView {
   std::vector<status::PortReport> ports() const override { return {{"eth1", "af_xdp", "receive: xdp"}}; }
   std::vector<std::string> copied_interfaces() const override { return {}; }
   void addresses_changed(std::span<const IpAddress>) override {}
+  void peers_changed(std::span<const IpAddress>) override {}
   void tick() override {}
 
   server::WorkerState a;
