@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kUnknownSkew = 300e-6;  // s/s: crystals are within 100 ppm of their frequency
 constexpr double kPpm = 1e-6;
+constexpr unsigned kMostOfPool = 16;
 
 clock::DisciplineConfig discipline_config(const Settings& s, bool restarted) {
   clock::DisciplineConfig c;
@@ -147,7 +148,9 @@ std::uint32_t SourceManager::add_line(const NtpSource& given) {
   NtpSource config = given;
   if (config.family == Family::unspecified) config.family = options_.only;
   const bool numeric = os::numeric_address(config.name).has_value();
-  const unsigned count = config.kind == NtpSource::Kind::pool && !numeric ? config.max_sources : 1;
+  // Of a pool twice as many are asked as are wanted; the first to answer stay (take_status).
+  const bool pool = config.kind == NtpSource::Kind::pool && !numeric;
+  const unsigned count = pool ? std::min(2 * config.max_sources, kMostOfPool) : 1;
   for (unsigned i = 0; i < count; ++i) {
     sources_.push_back(std::make_unique<Source>(++last_id_, line, config, defaults()));
     if (numeric) start_source(*sources_.back());
@@ -332,6 +335,20 @@ void SourceManager::take_status(Source& source, const ntp::StatusUpdate& status)
   const bool was_reachable = source.status.reach != 0;
   source.status = status;
   if (status.synchronised) source.ntp->copied_refid = status.refid;
+  if (status.synchronised && source.ntp->config.kind == NtpSource::Kind::pool) {
+    const auto answered = [](const Source& s) { return s.ntp->association.report().received_good > 0; };
+    std::vector<SourceId> others;
+    unsigned enough = 0;
+    for (const auto& s : sources_) {
+      if (s->line != source.line) continue;
+      if (answered(*s))
+        ++enough;
+      else if (s->id != source.id)
+        others.push_back(s->id);
+    }
+    if (enough >= source.ntp->config.max_sources)
+      for (const SourceId id : others) remove_source(id);
+  }
   if (was_reachable != (status.reach != 0)) update_selection();
   give_up_once();
 }

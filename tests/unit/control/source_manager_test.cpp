@@ -186,19 +186,32 @@ TEST_CASE("without its sources the clock holds over with growing dispersion") {
   CHECK(w->manager->source(0)->reachability == 0);
 }
 
-TEST_CASE("names become addresses, a pool takes as many as it may, and each only once") {
+TEST_CASE("of a pool's addresses the first to answer stay, as many as it may have, and each only once") {
   NtpSource pool = ntp_server("pool.example");
   pool.kind = NtpSource::Kind::pool;
   pool.max_sources = 2;
   const auto w = virtual_world({ntp_server("192.0.2.1"), pool});
+  for (const char* address : {"192.0.2.3", "192.0.2.5"}) w->servers[ip(address)] = {};
   w->manager->start();
   REQUIRE(w->looked_up == std::vector<std::string>{"pool.example"});
-  CHECK(w->manager->activity().unresolved == 2);
-  w->manager->looked_up(std::vector{ip("192.0.2.1"), ip("192.0.2.2"), ip("192.0.2.3"), ip("192.0.2.4")});
+  CHECK(w->manager->activity().unresolved == 4);
+  w->manager->looked_up(std::vector{ip("192.0.2.1"), ip("192.0.2.2"), ip("192.0.2.3"), ip("192.0.2.4"),
+                                    ip("192.0.2.5"), ip("192.0.2.6")});
   CHECK(w->manager->activity().unresolved == 0);
+  CHECK(w->manager->source_count() == 5);
   CHECK(w->manager->source_name(at("192.0.2.2")) == "pool.example");
+  CHECK_FALSE(w->manager->source_name(at("192.0.2.6")));
+  w->run(10s);
+  CHECK(w->manager->source_count() == 3);
   CHECK(w->manager->source_name(at("192.0.2.3")) == "pool.example");
-  CHECK_FALSE(w->manager->source_name(at("192.0.2.4")));
+  CHECK(w->manager->source_name(at("192.0.2.5")) == "pool.example");
+  w->servers[ip("192.0.2.3")].answers = false;
+  w->run(400s);
+  w->servers[ip("192.0.2.4")] = {};
+  w->manager->looked_up(std::vector{ip("192.0.2.3"), ip("192.0.2.4"), ip("192.0.2.5")});
+  CHECK(w->said("Source 192.0.2.3 replaced with 192.0.2.4 (pool.example)"));
+  w->run(100s);
+  CHECK(w->manager->source_count() == 3);
 }
 
 TEST_CASE("a name without an address is looked up again, less and less often") {
