@@ -123,3 +123,15 @@ TEST_CASE("metrics go to loopback unless addresses are named, and then only ther
   CHECK(error_of("bindmetricsaddress ::\nbindmetricsaddress ::") ==
         "test:2: bindmetricsaddress: expected each address once, found \"::\"");
 }
+
+TEST_CASE("peers beside a port that the kernel does not have are warned about") {
+  const auto warned = [](const std::string& text) {
+    for (const Warning& w : parse(text).warnings)
+      if (w.text.find("peer: ") == 0) return true;
+    return false;
+  };
+  CHECK(warned("allow\npeer 192.0.2.1\ndataplane pci 00:03.0 address 10.0.0.1/24"));
+  CHECK(warned("allow\npeer 192.0.2.1\ndataplane memif /m.sock address 10.0.0.1/24"));
+  CHECK_FALSE(warned("allow\nserver 192.0.2.1\ndataplane pci 00:03.0 address 10.0.0.1/24"));
+  CHECK_FALSE(warned("allow\npeer 192.0.2.1\ndataplane af_xdp eth1\ndataplane af_packet eth2"));
+}

@@ -196,6 +196,15 @@ TEST_CASE("the kernel's copy of what a data plane answers is not answered twice"
   CHECK(b.count(Verdict::other_dataplane) == 1);
 }
 
+TEST_CASE("a peer's packet is heard also as the kernel's copy of what a data plane saw") {
+  NtpBench b;
+  b.ntp->leave_to_data_plane({1});  // lo
+  b.ntp->follow_sources([](WallTime t) { return t; }, [](const os::Datagram&) { return true; }, {});
+  b.send(48);
+  CHECK(b.answer_or(Verdict::peer_packet).empty());
+  CHECK(b.count(Verdict::peer_packet) == 1);
+}
+
 TEST_CASE("port 0 never opens") {
   Bench b;
   NtpEndpoints ntp{*b.loop,

@@ -194,3 +194,14 @@ TEST_CASE("reload sources removes, adds and changes lines without touching the o
   w->manager->set_directory_sources({});
   CHECK(w->manager->source_count() == 1);
 }
+
+TEST_CASE("ntpdata shows the asymmetry of the jitter that the statistics use") {
+  NtpSource given = ntp_server("192.0.2.1");
+  given.asymmetry = -0.5;
+  const auto w = virtual_world({given, ntp_server("192.0.2.2")});
+  for (const char* address : {"192.0.2.1", "192.0.2.2"}) w->servers[ip(address)] = {};
+  w->manager->start();
+  w->run(30s);
+  CHECK(w->manager->ntp_data(at("192.0.2.1"))->jitter_asymmetry == -0.5);
+  CHECK(w->manager->ntp_data(at("192.0.2.2"))->jitter_asymmetry == 0);
+}
