@@ -30,10 +30,10 @@ void DelayTest::set_limits(const DelayLimits& limits) {
 // A queue of length q moves the offset by q/2 at most. If the sample is further from the prediction than
 // that, the delay is not what is wrong with it, and the news is kept.
 bool DelayTest::deviates(const Sample& sample, const SourceStatistics& statistics) const {
-  if (!statistics.ready() || statistics.std_dev() <= 0) return false;
+  if (!statistics.ready() || statistics.spread() <= 0) return false;
   const double excess = (sample.peer_delay - statistics.min_delay()) / 2;
   const double age = seconds_between(statistics.window().back().time, sample.time);
-  const double allowed = statistics.std_dev() * limits_.max_delay_deviation +
+  const double allowed = statistics.spread() * limits_.max_delay_deviation +
                          std::fabs(age) * (limits_.max_clock_error + statistics.estimate().skew);
   if (excess <= allowed) return false;
   return std::fabs(sample.offset - statistics.offset_at(sample.time)) - excess <= allowed;

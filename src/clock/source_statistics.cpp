@@ -50,7 +50,7 @@ void SourceStatistics::reset() {
   path_first_ = 0;
   asymmetry_.reset();
   fit_.reset();
-  std_dev_ = 0;
+  spread_ = 0;
   filtered_ = {};
   estimate_ = {};
 }
@@ -253,7 +253,7 @@ void SourceStatistics::refit() {
 
 // Residuals about the line, which the newest samples do not pull to themselves as they do the filter's state.
 void SourceStatistics::look_at_residuals() {
-  std_dev_ = 0;
+  spread_ = 0;
   if (!fit_) return;
   std::array<DelayResidual, kMaxSamples> residuals;
   const double newest = observations_.back().time;
@@ -265,7 +265,7 @@ void SourceStatistics::look_at_residuals() {
     squares += square(residual);
     if (i >= path_first_) residuals[n++] = {excess(samples_[i], min_delay_), residual};
   }
-  std_dev_ = std::sqrt(squares / static_cast<double>(fit_->samples - 2));
+  spread_ = std::sqrt(squares / static_cast<double>(fit_->samples - 2));
   asymmetry_.observe(std::span{residuals}.first(n));
 }
 

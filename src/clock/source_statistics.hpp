@@ -69,8 +69,11 @@ class SourceStatistics {
   // Variance of the estimate grows between samples by frequency error and wander.
   [[nodiscard]] double offset_sd_at(WallTime t) const;
   [[nodiscard]] double min_delay() const { return min_delay_; }
-  // Standard deviation of the samples about the line, whatever their weights: the `Std Dev` of sourcestats.
-  [[nodiscard]] double std_dev() const { return std_dev_; }
+  // Weighted standard deviation of the samples about the line: the `Std Dev` of sourcestats, as chronyd has
+  // it.
+  [[nodiscard]] double std_dev() const { return fit_ ? fit_->residual_sd : 0; }
+  // The same whatever their weights.
+  [[nodiscard]] double spread() const { return spread_; }
 
   // The sample with the least root distance at `now`, its error growing at `clock_error` plus skew; the true
   // offset lies within `distance` of `offset` unless the source or the path is worse than it says.
@@ -112,7 +115,7 @@ class SourceStatistics {
   unsigned outliers_ = 0;  // in a row, with the same sign
   bool outliers_positive_ = false;
   std::optional<LineFit> fit_;
-  double std_dev_ = 0;
+  double spread_ = 0;
   WanderFit filtered_;
   SourceEstimate estimate_;
 };

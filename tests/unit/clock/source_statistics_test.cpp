@@ -248,6 +248,14 @@ TEST_CASE("samples of an even clock are kept from the first on") {
   CHECK(dropped < 300 / 20);
 }
 
+TEST_CASE("samples that took long widen the spread more than the standard deviation") {
+  Source source{5};
+  SourceStatistics statistics{StatisticsConfig{}};
+  for (int i = 0; i < 40; ++i) statistics.add(source.next());
+  CHECK(statistics.std_dev() > 0);
+  CHECK(statistics.std_dev() < 0.6 * statistics.spread());
+}
+
 TEST_CASE("reset forgets everything") {
   Source source{6};
   SourceStatistics statistics{StatisticsConfig{}};
