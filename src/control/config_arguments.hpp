@@ -27,7 +27,6 @@ class Arguments {
       : directive_(directive), words_(std::move(words)) {}
 
   [[nodiscard]] bool at_end() const { return error_.has_value() || next_ == words_.size(); }
-  [[nodiscard]] const std::string* peek() const { return at_end() ? nullptr : &words_[next_]; }
 
   // The next word; `expected` is for the message when there is none.
   std::string word(std::string_view expected);

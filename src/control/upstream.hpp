@@ -52,7 +52,6 @@ class Upstream final : private SourceHost {
 
   [[nodiscard]] SourceManager& manager() { return manager_; }
   [[nodiscard]] const SourceManager& manager() const { return manager_; }
-  [[nodiscard]] bool controls_system_clock() const { return device_->is_real(); }
 
  private:
   struct Exchange {
