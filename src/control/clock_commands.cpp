@@ -23,7 +23,7 @@ Status SourceManager::makestep() {
     return Status::failed;
   }
   if (*amount != 0) {
-    log(os::LogLevel::warning, "System clock was stepped by " + std::to_string(*amount) + " seconds");
+    log(os::LogLevel::warning, fmt::format("System clock was stepped by {:.6f} seconds", *amount));
     host_.clock_stepped();
   }
   arm_clock_timer();
@@ -35,6 +35,7 @@ Status SourceManager::adjust_frequency(double ppm) {
   const WallTime kernel = host_.kernel_time();
   const auto change = steering_.adjust(kernel, -ppm * 1e-6, 0);
   if (!change) return Status::failed;
+  log(os::LogLevel::info, fmt::format("Accumulated delta freq of {:.3f}ppm", ppm));
   shift(*change);
   arm_clock_timer();
   return Status::success;
@@ -45,6 +46,7 @@ Status SourceManager::adjust_offset(double offset) {
   const WallTime kernel = host_.kernel_time();
   const auto change = steering_.adjust(kernel, 0, offset);
   if (!change) return Status::failed;
+  log(os::LogLevel::info, fmt::format("Accumulated delta offset of {:.6f} seconds", offset));
   shift(*change);
   arm_clock_timer();
   return Status::success;

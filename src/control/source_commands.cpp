@@ -232,6 +232,7 @@ void SourceManager::reselect() {
 
 void SourceManager::set_reselect_distance(double s) {
   selector_.set_reselect_distance(s);
+  log(os::LogLevel::info, fmt::format("New reselect distance {:f}", s));
 }
 
 // Removed lines first: a changed one gives its address back before it is added again.

@@ -125,6 +125,24 @@ const std::vector<Event> kEvents{
        w->manager->start();
        return w;
      }},
+    {"Accumulated delta offset of 0.010000 seconds", Level::info,
+     [] {
+       auto w = alone();
+       CHECK(w->manager->adjust_offset(0.01) == status::Status::success);
+       return w;
+     }},
+    {"Accumulated delta freq of 2.500ppm", Level::info,
+     [] {
+       auto w = alone();
+       CHECK(w->manager->adjust_frequency(2.5) == status::Status::success);
+       return w;
+     }},
+    {"New reselect distance 0.000200", Level::info,
+     [] {
+       auto w = alone();
+       w->manager->set_reselect_distance(2e-4);
+       return w;
+     }},
     {"Source 192.0.2.1 offline", Level::info,
      [] {
        auto w = alone();
