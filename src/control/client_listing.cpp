@@ -117,9 +117,8 @@ status::ClientPage ClientListing::page(std::span<const ClientLog> logs, std::uin
     where.slot -= logs[where.log++].table->slots();
 
   std::uint32_t index = std::min(first_index, page.indices);
-  for (std::uint32_t looked_at = 0;
-       index < page.indices && page.count < max_records && looked_at < kClientSlotsPerPage;
-       ++looked_at, ++index) {
+  // Until the page is full: chronyc takes one that is not for the last, however far the tables go on.
+  for (; index < page.indices && page.count < max_records; ++index) {
     const std::uint32_t before = page.count;
     visit(logs, where, uptime, page);
     if (page.count != before) {

@@ -13,9 +13,6 @@
 
 namespace wiretime::control {
 
-// Slots looked at for one page; a longer search goes on with the client's next request.
-inline constexpr std::uint32_t kClientSlotsPerPage = 16384;
-
 struct ClientLog {
   const ntp::ClientTable* table;
   bool of_commands = false;  // else of NTP requests
