@@ -180,11 +180,15 @@ Status SourceManager::modify(const status::ModifySource& command) {
 }
 
 Status SourceManager::set_offset(const status::SetOffset& command) {
-  Source* const s = find(command.source);  // a reference clock's is in its line
+  Source* const s = find(command.source, command.reference_id);
   if (s == nullptr) return Status::no_such_source;
   if (!std::isfinite(command.offset)) return Status::invalid;
-  s->ntp->config.offset = Seconds{command.offset};
-  s->ntp->association.set_offset_correction(command.offset);
+  if (s->refclock) {
+    s->refclock->clock.set_offset(command.offset);
+  } else {
+    s->ntp->config.offset = Seconds{command.offset};
+    s->ntp->association.set_offset_correction(command.offset);
+  }
   log(os::LogLevel::info, fmt::format("Source {} new offset {}", s->label(), command.offset));
   return Status::success;
 }

@@ -114,6 +114,20 @@ TEST_CASE("selection options of a reference clock are set by its refid") {
   CHECK(w->manager->set_select_options(command) == status::Status::no_such_source);
 }
 
+TEST_CASE("the offset of a reference clock is set by its refid") {
+  Refclock gps = refclock(Driver::shm, "GPS", 0);
+  gps.select.noselect = true;  // else the clock is on its way
+  const auto w = refclock_world({gps});
+  feed(*w, 0, 0.25);
+  w->manager->start();
+  w->run(2s);
+  CHECK(w->manager->set_offset({{}, ntp::named_reference_id("GPS"), -0.25}) == status::Status::success);
+  CHECK(w->said("Source GPS new offset -0.25"));
+  w->run(2s);
+  CHECK(w->manager->source(0)->last_sample_original_offset == Approx(0).margin(1e-6));
+  CHECK(w->manager->set_offset({{}, ntp::named_reference_id("GPX"), 0}) == status::Status::no_such_source);
+}
+
 TEST_CASE("one reference clock against two that agree is a falseticker by its name") {
   const auto w = refclock_world(
       {refclock(Driver::shm, "ONE"), refclock(Driver::shm, "LIE"), refclock(Driver::shm, "TWO")});
