@@ -117,6 +117,18 @@ void add_networks(std::vector<Scenario>& out) {
   s->sources[0].options += " xleave";
 }
 
+void add_refclocks(std::vector<Scenario>& out) {
+  Scenario* s = &add(out, "shm", "reference clock with 1 us of noise dies at 10000 s, NTP goes on",
+                     3 * kMicro, {lan()});
+  s->node.directives = "refclock SHM 0 refid GPS poll 4";
+  s->node.refclocks = {{.noise = 1 * kMicro, .dead_from = 1e4}};
+  s->expected = "?*";
+  s = &add(out, "pps", "pulses with 300 ns of noise, numbered by an NTP server", 300 * kNano, {internet()});
+  s->node.directives = "refclock PPS /dev/pps0 refid PPS poll 4";
+  s->node.refclocks = {{.pulse = true, .noise = 300 * kNano}};
+  s->expected = "*?";
+}
+
 Upstream lying(double by) {
   Upstream u = lan();
   u.server.offset = by;
@@ -157,6 +169,7 @@ void add_client_scenarios(std::vector<Scenario>& out) {
   add_numbers(out);
   add_oscillators(out);
   add_networks(out);
+  add_refclocks(out);
   add_servers(out);
 }
 

@@ -64,6 +64,7 @@ Node::Node(const NodeConfig& config, const IpAddress& address, WallTime start, T
            Network& network, const Names& names, Trace trace, std::uint64_t seed)
     : config_{config},
       address_{address},
+      start_{start},
       settings_{parse(config.directives)},
       access_{access(settings_)},
       serves_{access_.allows_anything(Family::ipv4) || has_peers(settings_)},
@@ -250,6 +251,21 @@ void Node::look_up(const std::string& name, Family /*family*/) {
     else
       daemon_->manager.looked_up(fail(fmt::format("{}: no such name", name)));
   });
+}
+
+std::optional<clock::ClockReading> Node::read_refclock(std::size_t index) {
+  const RefclockModel& model = config_.refclocks.at(index);
+  const TrueTime now = timeline_.now();
+  if (seconds(now) >= model.dead_from) return std::nullopt;
+  const TrueTime read_at = model.pulse ? std::chrono::floor<std::chrono::seconds>(now) : now;
+  const double ago = seconds(now - read_at) * (1 + oscillator_.rate());
+  const WallTime system = clock::advanced(kernel_time(), model.noise * normal_(random_) - ago);
+  const WallTime truth = start_ + std::chrono::round<Nanoseconds>(read_at);
+  clock::ClockReading reading = clock::reading_of(system, clock::advanced(truth, model.offset));
+  reading.error = model.noise;
+  reading.pulse = model.pulse;
+  if (model.pulse) reading.seconds = 0;  // it does not say which second
+  return reading;
 }
 
 void Node::log(os::LogLevel /*level*/, const std::string& line) {

@@ -23,13 +23,22 @@ namespace wiretime::sim {
 
 using Names = std::map<std::string, std::vector<IpAddress>>;
 
+// What the driver of a `refclock` line gives when it is asked.
+struct RefclockModel {
+  bool pulse = false;       // the last whole second's; else the time
+  double offset = 0;        // s, the reference clock is ahead by this
+  double noise = 0;         // s, standard deviation of a reading
+  double dead_from = 1e18;  // s of true time
+};
+
 struct NodeConfig {
   std::string directives;  // chrony.conf's language
   OscillatorConfig oscillator;
   double stamp_noise = 0;        // s, normal: of the kernel's stamps of what the sources are asked and answer
   double timer_latency = 50e-6;  // s, mean: how late the daemon is woken
   bool free_running = false;     // -x
-  std::optional<control::Drift> drift;  // what the drift file says at the first start
+  std::vector<RefclockModel> refclocks;  // in the order of the lines
+  std::optional<control::Drift> drift;   // what the drift file says at the first start
 };
 
 class Node final : private control::SourceHost {
@@ -105,6 +114,7 @@ class Node final : private control::SourceHost {
   void set_clock_timer(std::optional<Nanoseconds> delay) override;
   bool has_route(const os::Endpoint& /*to*/) override { return true; }
   void look_up(const std::string& name, Family family) override;
+  [[nodiscard]] std::optional<clock::ClockReading> read_refclock(std::size_t index) override;
   void log(os::LogLevel level, const std::string& line) override;
   void clock_stepped() override;
   void clock_updated() override;
@@ -122,6 +132,7 @@ class Node final : private control::SourceHost {
 
   const NodeConfig config_;
   const IpAddress address_;
+  const WallTime start_;
   const control::Config settings_;
   const ntp::AccessRules access_;
   const bool serves_;
