@@ -16,10 +16,13 @@ import peers
 import tap
 import world
 
-RIGHT, FAST = vm.HOST, "10.95.0.3"
+RIGHT, FAST, EVE = vm.HOST, "10.95.0.3", "10.95.0.4"
 GAINS = 2000.0  # ppm
 CLOSE = 0.05    # s: the guest's jitter is some milliseconds, on a busy machine more
 HOUR, YEAR = 3600, 365 * 86400
+NTP = 2208988800       # 1900 to 1970
+MIDNIGHT = 1798761600  # 2027-01-01, made up as the next leap second's
+LEAPS = ((1230768000, 34), (1341100800, 35), (1435708800, 36), (1483228800, 37))  # real ones, by which a list is judged
 LOG, DRIFT = "/run/wiretimed.log", "/run/drift"
 POLLS = "iburst minpoll 0 maxpoll 1"
 
@@ -33,7 +36,7 @@ class Clock(unittest.TestCase):
         cls.lab = labs.Lab()
         cls.addClassCleanup(cls.lab.close)
         cls.guest = vm.Guest(cls.lab, rtc="2031-05-05T00:00:00")
-        cls.guest.host.address("vm0", f"{FAST}/24")
+        cls.guest.host.address("vm0", f"{FAST}/24", f"{EVE}/24")
         peers.chronyd(cls.guest.host, "right", f"bindaddress {RIGHT}", "local stratum 1", "allow")
         peers.chronyd(cls.guest.host, "fast", f"bindaddress {FAST}", "local stratum 1", "allow", gains_ppm=GAINS)
 
@@ -163,6 +166,29 @@ class Clock(unittest.TestCase):
         self.assertIn("200 OK", self.guest.chronyc("makestep", "0.5", "-1").text)
         self.shift(30)
         self.until_right()
+
+    def test_leap_second(self):
+        """leapsecmode system: the kernel is told on the day, inserts the second at midnight and knows TAI"""
+        before = MIDNIGHT - 75 - time.time()
+        # This server knows of no leap second: after it the guest is a second behind.
+        server = peers.chronyd(self.guest.host, "eve", f"bindaddress {EVE}", "local stratum 1", "allow", fast_by=before)
+        lines = [f"#@ {NTP + 2 * MIDNIGHT}", *(f"{NTP + at} {tai}" for at, tai in (*LEAPS, (MIDNIGHT, 38)))]
+        self.guest.must(f"printf '%s\\n' {shlex.join(lines)} >/run/leap.list")
+        self.start(f"server {EVE} {POLLS}", "makestep 0.1 3", "leapsecmode system", "leapseclist /run/leap.list", "rtcsync")
+        self.until_logged("Accepting commands")
+        if re.search("not acted upon by this version: .*leapsecmode", self.log()):
+            server.stop()
+            self.skipTest("this version does not act upon leapsecmode")
+        self.until("the kernel knows", lambda: self.guest.kernel_clock()["insert"] == 1, 90)
+        self.assertEqual(self.guest.kernel_clock()["tai"], 37)
+        self.assertEqual(self.tracking()[-1], "Insert second")
+        self.until_right(EVE)
+        self.guest.chronyc("offline")
+        self.until("midnight", lambda: float(self.guest.must("date +%s")) > MIDNIGHT, 120)
+        self.assertAlmostEqual(self.guest.offset(EVE), 1, delta=CLOSE)
+        self.assertEqual(self.guest.kernel_clock()["tai"], 38)
+        self.until("it is over", lambda: self.guest.kernel_clock()["insert"] == 0 and self.tracking()[-1] == "Normal", 60)
+        server.stop()
 
     def test_hands_off(self):
         """-x follows the server and serves its time, but the clock and its frequency stay as they are"""
