@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "clock/snapshot.hpp"
 
 namespace wiretime::clock {
 
@@ -14,6 +15,8 @@ struct KernelNotice {
   bool synchronised = false;
   double max_error = 0;        // s
   double estimated_error = 0;  // s
+  Leap leap = Leap::none;      // insert or remove: the kernel is to do so at the end of this UTC day
+  int tai_offset = 0;          // s, TAI - UTC; 0: leave what it has
 };
 
 class ClockDevice {

@@ -80,6 +80,9 @@ class Discipline {
   // Root dispersion at a later time: grows with the frequency's error bound.
   [[nodiscard]] double root_dispersion(WallTime cooked) const;
 
+  // The time itself moved by `seconds`: a leap second, or a step that somebody else made.
+  void time_moved(double seconds) { tracking_.reference_time = advanced(tracking_.reference_time, seconds); }
+
   void set_step_rule(double threshold, int limit);  // chronyc makestep T N: counts updates from now
   void set_max_update_skew(double skew) { config_.max_update_skew = skew; }
 

@@ -42,6 +42,8 @@ class LeapSchedule {
   // Within a few seconds of a leap second: a sample may have one of its stamps on either side.
   [[nodiscard]] bool is_close(WallTime t) const;
   [[nodiscard]] int tai_offset() const { return tai_offset_; }  // s, TAI - UTC; 0: not known
+  // By the table alone, whether or not the clock is known to be right.
+  [[nodiscard]] int tai_offset_at(WallTime t) const { return table_ ? table_->tai_offset(t) : 0; }
   // By how much the leap second moves the clock: -1 s for one inserted.
   [[nodiscard]] double correction() const { return due_ == Leap::insert ? -1 : due_ == Leap::remove ? 1 : 0; }
   // That of this half day, or of the next.

@@ -36,21 +36,23 @@ struct Sample {
 }
 
 // A change of the clock, made at `at` (cooked, before it): it now runs faster by `frequency` (s/s), and was
-// advanced by `offset` (s). Everything remembered in the clock's time moves with it.
+// advanced by `offset` (s). Everything remembered in the clock's time moves with it. `leap` (s): the clock
+// and the true time moved by that both, so times change and offsets do not.
 struct ClockChange {
   WallTime at{};
   double frequency = 0;
   double offset = 0;
+  double leap = 0;
 
   // s, by how much the clock as it is now would have shown more at what it called `t`.
   [[nodiscard]] double moved(WallTime t) const noexcept {
     return offset + seconds_between(at, t) * frequency;
   }
-  [[nodiscard]] WallTime apply(WallTime t) const noexcept { return advanced(t, moved(t)); }
+  [[nodiscard]] WallTime apply(WallTime t) const noexcept { return advanced(t, moved(t) + leap); }
   void apply(Sample& s) const noexcept {
     const double d = moved(s.time);
     s.offset -= d;
-    s.time = advanced(s.time, d);
+    s.time = advanced(s.time, d + leap);
   }
 };
 

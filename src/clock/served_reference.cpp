@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "clock/served_reference.hpp"
 
+#include <algorithm>
+#include <cmath>
+
+#include "clock/sample.hpp"
+
 namespace wiretime::clock {
 
 namespace {
@@ -13,6 +18,17 @@ Seconds root_distance(const ClockState& state) {
 }
 
 }  // namespace
+
+void apply_smoothing(Reference& reference, const ClockState& state, std::int8_t precision) {
+  if (state.hide_leap && (reference.leap == Leap::insert || reference.leap == Leap::remove))
+    reference.leap = Leap::none;
+  if (std::fabs(state.smoothing) <= std::ldexp(1.0, precision)) return;
+  reference.refid = kSmoothedRefid;
+  const NtpTimestamp t = reference.reference_time;
+  if (t.value == 0) return;
+  reference.reference_time =
+      t + NtpDuration{std::llround(std::ldexp(std::clamp(state.smoothing, -1e8, 1e8), 32))};
+}
 
 bool ReferenceSelector::local_active(const ClockState& state, Seconds uptime) const {
   if (!local_.enabled) return false;

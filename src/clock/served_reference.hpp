@@ -34,7 +34,14 @@ struct ClockState {
   Nanoseconds root_delay{0};
   Nanoseconds root_dispersion{0};
   WallTime reference_time{};
+  double smoothing = 0;    // s, what is served minus the time (`smoothtime`)
+  bool hide_leap = false;  // a leap second is smeared: those we serve are not to know
 };
+
+// What is served while smoothing is visible, 127.127.1.255 as chronyd: a smeared server is to be recognised.
+inline constexpr std::uint32_t kSmoothedRefid = 0x7F7F'01FFU;
+// How smoothing changes what is shown; `precision`: log2 s, below which it is not seen.
+void apply_smoothing(Reference& reference, const ClockState& state, std::int8_t precision);
 
 enum class ServedAs : std::uint8_t { unsynchronised, synchronised, local };
 

@@ -276,7 +276,7 @@ void SourceStatistics::shift(const ClockChange& change) {
   const auto shift_state = [&](OscillatorState& s) {
     const double d = change.offset + (s.time - at) * change.frequency;
     s.offset -= d;
-    s.time += d;
+    s.time += d + change.leap;
     shift_frequency(s.frequency);
   };
   for (Sample& s : samples_) change.apply(s);
@@ -285,7 +285,7 @@ void SourceStatistics::shift(const ClockChange& change) {
   shift_state(filtered_.state);
   const double d = change.moved(estimate_.time);
   estimate_.offset -= d;
-  estimate_.time = advanced(estimate_.time, d);
+  estimate_.time = advanced(estimate_.time, d + change.leap);
   shift_frequency(estimate_.frequency);
   if (fit_) {
     fit_->offset -= d;

@@ -31,6 +31,22 @@ Result<double> ClockSteering::step_remaining(WallTime kernel) {
   return amount;
 }
 
+Result<void> ClockSteering::step_leap(WallTime kernel, double seconds) {
+  const WallTime raw = device_.raw(kernel);
+  if (auto ok = device_.step(kernel, seconds); !ok) return ok;
+  discipline_.model().moved(raw, seconds);
+  return {};
+}
+
+Result<void> ClockSteering::hold(WallTime before, WallTime after) {
+  return device_.step(after, clock::seconds_between(device_.raw(after), device_.raw(before)));
+}
+
+Result<void> ClockSteering::compensate(WallTime kernel, double frequency) {
+  compensation_ = frequency;
+  return apply_frequency(kernel);
+}
+
 Result<clock::ClockChange> ClockSteering::adjust(WallTime kernel, double frequency_change, double offset) {
   clock::ClockChange change{cooked(kernel), 0, offset};
   change.frequency = discipline_.model().adjust(device_.raw(kernel), frequency_change, offset, kFastest);

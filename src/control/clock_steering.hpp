@@ -32,6 +32,12 @@ class ClockSteering {
   [[nodiscard]] Result<void> step(WallTime kernel, double offset);
   // makestep: what is still to be slewed, at once. The amount.
   [[nodiscard]] Result<double> step_remaining(WallTime kernel);
+  // Moves the clock by a leap second, which `seconds` is (-1: one inserted), at once; what is being slewed
+  // goes on.
+  [[nodiscard]] Result<void> step_leap(WallTime kernel, double seconds);
+  // The steered clock runs faster by `frequency` (s/s) than the discipline thinks, to make up for what its
+  // temperature does.
+  [[nodiscard]] Result<void> compensate(WallTime kernel, double frequency);
   // chronyc doffset, dfreq: as an update would, without one.
   [[nodiscard]] Result<clock::ClockChange> adjust(WallTime kernel, double frequency_change, double offset);
 
@@ -40,6 +46,8 @@ class ClockSteering {
   [[nodiscard]] Result<void> service(WallTime kernel);
   // Somebody else moved the kernel's clock, which would have read `before`, by `delta` seconds.
   void moved(WallTime before, double delta) { discipline_.model().moved(device_.raw(before), delta); }
+  // The same for a clock that is not the kernel's: it is to go on as if it had not happened.
+  [[nodiscard]] Result<void> hold(WallTime before, WallTime after);
   // The slew ends here, whatever remains of it.
   [[nodiscard]] Result<void> end(WallTime kernel) {
     static_cast<void>(discipline_.model().step(device_.raw(kernel), 0));
@@ -55,11 +63,13 @@ class ClockSteering {
 
  private:
   [[nodiscard]] Result<void> apply_frequency(WallTime kernel) {
-    return device_.set_frequency(kernel, discipline_.model().kernel_frequency());
+    const double wanted = discipline_.model().kernel_frequency();
+    return device_.set_frequency(kernel, (1 + wanted) * (1 + compensation_) - 1);
   }
 
   clock::ClockDevice& device_;
   clock::Discipline discipline_;
+  double compensation_ = 0;  // s/s
 };
 
 }  // namespace wiretime::control

@@ -75,6 +75,12 @@ void SystemClock::notify(const clock::KernelNotice& notice) {
   t.maxerror = std::lround(std::min(notice.max_error, 16.0) * 1e6);
   t.esterror = std::lround(std::min(notice.estimated_error, 16.0) * 1e6);
   t.status = notice.synchronised && settings_.report_synchronised ? 0 : STA_UNSYNC;
+  if (notice.leap == clock::Leap::insert) t.status |= STA_INS;
+  if (notice.leap == clock::Leap::remove) t.status |= STA_DEL;
+  if (notice.tai_offset > 0) {
+    t.modes |= ADJ_TAI;
+    t.constant = notice.tai_offset;
+  }
   static_cast<void>(adjtimex(&t));  // only informs; the next update tries again
 }
 
