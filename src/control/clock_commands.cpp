@@ -24,6 +24,7 @@ Status SourceManager::makestep() {
   }
   if (*amount != 0) {
     log(os::LogLevel::warning, fmt::format("System clock was stepped by {:.6f} seconds", *amount));
+    smoothing_.reset(cooked_now());
     host_.clock_stepped();
   }
   arm_clock_timer();
@@ -49,6 +50,16 @@ Status SourceManager::adjust_offset(double offset) {
   log(os::LogLevel::info, fmt::format("Accumulated delta offset of {:.6f} seconds", offset));
   shift(*change);
   arm_clock_timer();
+  return Status::success;
+}
+
+Status SourceManager::smooth_time(status::Smoothtime::Action action) {
+  if (!smoothing_.enabled()) return Status::not_enabled;
+  if (action == status::Smoothtime::Action::reset)
+    smoothing_.reset(cooked_now());
+  else if (smoothing_.activate(cooked_now()))
+    log(os::LogLevel::info, "Time smoothing activated by command");
+  host_.clock_updated();
   return Status::success;
 }
 

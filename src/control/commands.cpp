@@ -145,7 +145,9 @@ struct Execute {
     return with_sources([&](SourceManager& s) { return s.delete_manual_sample(c.index); },
                         Status::bad_sample);
   }
-  Status operator()(const status::Smoothtime&) const { return Status::not_enabled; }
+  Status operator()(const status::Smoothtime& c) const {
+    return with_sources([&](SourceManager& s) { return s.smooth_time(c.action); }, Status::not_enabled);
+  }
   Status operator()(const status::WriteRtc&) const { return Status::no_rtc; }
   Status operator()(const status::TrimRtc&) const { return Status::no_rtc; }
 };

@@ -83,6 +83,7 @@ struct SmoothTime {
   double max_frequency_ppm = 0.0;
   double max_wander_ppm = 0.0;  // ppm per second
   bool leap_only = false;
+  bool linear = false;  // noon to noon around a leap second; nothing else counts then
 
   friend bool operator==(const SmoothTime&, const SmoothTime&) = default;
 };

@@ -46,6 +46,11 @@ void read_broadcast(Arguments& args, Settings& settings) {
 void read_smooth_time(Arguments& args, Settings& settings) {
   SmoothTime smooth;
   smooth.enabled = true;
+  if (args.take("linear")) {
+    smooth.linear = true;
+    settings.smooth_time = smooth;
+    return;
+  }
   smooth.max_frequency_ppm = args.real_from(0.0);
   smooth.max_wander_ppm = args.real_from(0.0);
   static constexpr Option<SmoothTime> kOptions[] = {
@@ -83,7 +88,7 @@ std::span<const Directive> server_directives() {
       {"noclientlog", [](Arguments&, Settings& s) { s.no_client_log = true; }},
       {"ratelimit", [](Arguments& a, Settings& s) { s.rate_limit = read_rate_limit(a, 3, true); }},
       {"broadcast", read_broadcast, Effect::later, Repeat::accumulate},
-      {"smoothtime", read_smooth_time, Effect::later},
+      {"smoothtime", read_smooth_time},
       {"ptpport", [](Arguments& a, Settings& s) { s.ptp_port = a.port(); }, Effect::later},
       {"ptpdomain", [](Arguments& a, Settings& s) { s.ptp_domain = a.integer<unsigned>(0, 255); },
        Effect::later},

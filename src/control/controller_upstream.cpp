@@ -56,13 +56,20 @@ Result<void> Controller::make_upstream() {
   callbacks.clock_changed = [this](bool stepped) {
     if (stepped) state_.time.clock_was_set();
     refresh_reference();
+    if (stepped && state_.data_plane != nullptr) take_reading();  // workers learn it now
   };
   callbacks.finish = environment_.finish;
   callbacks.send_from_server = [this](const os::Endpoint& to, std::span<const std::byte> message) {
     return ntp_.send(to, message);
   };
-  upstream_ = std::make_unique<Upstream>(config_, options, std::move(device), environment_.loop,
-                                         environment_.log, std::move(callbacks));
+  std::optional<clock::TemperatureCurve> curve;
+  if (config_.temperature_compensation) {
+    auto read = temperature_curve(*config_.temperature_compensation);
+    if (!read) return tl::make_unexpected(read.error());
+    curve = std::move(*read);
+  }
+  upstream_ = std::make_unique<Upstream>(config_, options, std::move(device), std::move(curve),
+                                         environment_.loop, environment_.log, std::move(callbacks));
   state_.sources = &upstream_->manager();
   ntp_.follow_sources([this](WallTime kernel) { return served_time(kernel); },
                       [this](const os::Datagram& datagram) { return take_peer_packet(datagram); },

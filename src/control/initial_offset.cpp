@@ -49,7 +49,7 @@ void SourceManager::correct_initial(const clock::Selection& selection) {
                     offset >= 0 ? "slow" : "fast", step ? "step" : "slew"));
   else
     report_failure(done.error());
-  if (done) shift({kernel, 0, offset});
+  if (done) shift({kernel, 0, offset}, step ? Move::stepped : Move::slewed);
   if (done && step) host_.clock_stepped();
   end_initial();
 }

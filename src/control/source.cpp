@@ -72,7 +72,10 @@ void Source::shift(const clock::ClockChange& change) {
   statistics.shift(change);
   if (filter) filter->shift(change);
   if (refclock) refclock->clock.shift(change);
-  if (ntp) ntp->association.shift(change.at, change.frequency, change.offset);
+  if (!ntp) return;
+  ntp->association.shift(change.at, change.frequency, change.offset);
+  // The other side's stamps of an exchange begun before are of a time scale that ended.
+  if (change.leap != 0) ntp->association.clock_lost();
 }
 
 std::string Source::address_text() const {

@@ -124,7 +124,7 @@ void SourceManager::record_tracking(const BeforeUpdate& before, const clock::Sel
     r.source = sources_[static_cast<std::size_t>(selection->selected)]->address_text();
     r.stratum = selection->stratum + 1U;
     r.offset = -selection->estimate.offset;
-    r.leap = static_cast<std::uint8_t>(selection->leap);
+    r.leap = static_cast<std::uint8_t>(leap_.due());
     r.combined = static_cast<unsigned>(selection->combined);
     r.offset_sd = selection->estimate.offset_sd;
   }

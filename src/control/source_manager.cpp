@@ -54,6 +54,28 @@ double initial_frequency(const std::optional<Drift>& drift, const clock::ClockDe
   return drift ? -drift->frequency_ppm * kPpm : device.frequency();
 }
 
+clock::LeapMode leap_mode(const Settings& s, const clock::ClockDevice& device) {
+  switch (s.leap_second_mode) {
+    case LeapSecondMode::step:
+      return clock::LeapMode::step;
+    case LeapSecondMode::slew:
+      return clock::LeapMode::slew;
+    case LeapSecondMode::ignore:
+      return clock::LeapMode::ignore;
+    case LeapSecondMode::system:
+      break;
+  }
+  // The kernel does it for its own clock only; and the smear must know the moment.
+  return device.is_real() && !s.smooth_time.linear ? clock::LeapMode::system : clock::LeapMode::step;
+}
+
+clock::SmoothingConfig smoothing_config(const SmoothTime& s) {
+  using Shape = clock::SmoothingConfig::Shape;
+  if (s.linear) return {Shape::linear, 0, 0, true};
+  if (!s.enabled || s.max_frequency_ppm <= 0 || s.max_wander_ppm <= 0) return {};
+  return {Shape::quadratic, s.max_frequency_ppm * kPpm, s.max_wander_ppm * kPpm, s.leap_only};
+}
+
 double initial_skew(const std::optional<Drift>& drift) {
   return drift ? std::max(drift->skew_ppm, 0.01) * kPpm : kUnknownSkew;
 }
@@ -68,6 +90,9 @@ SourceManager::SourceManager(const Settings& settings, const Options& options, c
       steering_{discipline_config(settings, options.restarted), device,
                 initial_frequency(options.drift, device), initial_skew(options.drift)},
       selector_{selection_config(settings)},
+      leap_{leap_mode(settings, device)},
+      smoothing_{smoothing_config(settings.smooth_time)},
+      fallback_{settings.fallback_drift.min, settings.fallback_drift.max},
       manual_on_{settings.manual} {}
 
 SourceDefaults SourceManager::defaults() const {
@@ -104,6 +129,7 @@ status::SourceAddress SourceManager::address_of(const Source& source) {
 
 void SourceManager::start() {
   refreshed_at_ = host_.monotonic();
+  warn_about_leap_mode();
   if (options_.use == ClockUse::follow)
     if (auto ok = steering_.begin(host_.kernel_time()); !ok) report_failure(ok.error());
   if (const double ppm = -steering_.discipline().tracking().frequency / kPpm; !options_.drift && ppm != 0)
@@ -125,6 +151,7 @@ void SourceManager::start_configured() {
 
 void SourceManager::end() {
   if (options_.use != ClockUse::follow) return;
+  withdraw_leap();
   if (auto ok = steering_.end(host_.kernel_time()); !ok) report_failure(ok.error());
 }
 
@@ -323,6 +350,8 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
 }
 
 bool SourceManager::accumulate(Source& source, const clock::Sample& sample) {
+  // The leap second may lie between its stamps, or between here and there.
+  if (leap_.is_close(sample.time) || leap_.is_close(cooked_now())) return false;
   const auto line_before = source.statistics.line();
   if (!source.statistics.add(sample)) return false;
   record_statistics(source, line_before);
@@ -358,17 +387,35 @@ void SourceManager::every_second() {
   const Nanoseconds now = host_.monotonic();
   if (initial_until_ && now >= *initial_until_) give_up_initial();
   if (settings_.name_refresh.count() > 0 && now - refreshed_at_ >= settings_.name_refresh) refresh();
+  fall_back();
+  update_leap();
   tell_kernel();
 }
 
 void SourceManager::clock_was_set(double delta) {
+  const WallTime after = host_.kernel_time();
+  const WallTime before = clock::advanced(after, -delta);
+  const WallTime time_before = steering_.cooked(before);
+  constexpr double kKernelLeap = 0.1;  // s: how far a leap second may look from being one
+  if (leap_.mode() == clock::LeapMode::system && leap_.is_close(time_before) && !leap_applied_ &&
+      leap_.correction() != 0 && std::fabs(delta - leap_.correction()) < kKernelLeap) {
+    leap_applied_ = true;
+    steering_.moved(before, delta);
+    log(os::LogLevel::warning, "System clock was stepped by the kernel for leap second");
+    leap_passed(time_before);
+    return;
+  }
   log(os::LogLevel::warning,
       fmt::format("{} time jump detected! The clock was set by {:.6f} seconds by another program",
                   delta > 0 ? "Forward" : "Backward", delta));
-  const WallTime before = clock::advanced(host_.kernel_time(), -delta);
-  const clock::ClockChange change{steering_.cooked(before), 0, delta};
+  if (!steering_.device().is_real()) {
+    // Ours is a clock of its own: it goes on as it did.
+    if (auto ok = steering_.hold(before, after); !ok) report_failure(ok.error());
+    return;
+  }
   steering_.moved(before, delta);
-  shift(change);
+  steering_.discipline().time_moved(delta);
+  shift({time_before, 0, delta}, Move::stepped);
   for (const auto& s : sources_) s->fresh = s->statistics.samples() > 0;  // news for this clock
   update_selection();
   arm_clock_timer();

@@ -12,9 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "clock/fallback_drift.hpp"
+#include "clock/leap_schedule.hpp"
 #include "clock/manual_input.hpp"
 #include "clock/selection.hpp"
 #include "clock/served_reference.hpp"
+#include "clock/smoothing.hpp"
 #include "control/clock_steering.hpp"
 #include "control/drift_file.hpp"
 #include "control/selection_notice.hpp"
@@ -54,8 +57,6 @@ class SourceHost {
 
   // Asks the driver of the refclock line `index`, counted from 0.
   [[nodiscard]] virtual std::optional<clock::ClockReading> read_refclock(std::size_t /*index*/) { return {}; }
-  // TAI - UTC in s; 0: not known.
-  [[nodiscard]] virtual int tai_offset(WallTime /*utc*/) const { return 0; }
 
   virtual void log(os::LogLevel level, const std::string& line) = 0;
   // A line of a log file that the configuration asks for.
@@ -95,7 +96,8 @@ class SourceManager {
 
   // Starts the configured sources, after initstepslew's.
   void start();
-  // The daemon ends: leaves the clock running at its own frequency.
+  // The daemon ends: leaves the clock running at its own frequency, and the kernel without a leap second that
+  // nobody watches over.
   void end();
 
   // --- events
@@ -118,7 +120,7 @@ class SourceManager {
   void receive_reading(std::size_t index, const clock::ClockReading& reading);
   void service_clock();
   void every_second();
-  // Somebody else set the clock by `delta` seconds.
+  // Somebody else set the clock by `delta` seconds; or the kernel did, for a leap second.
   void clock_was_set(double delta);
 
   // The table that Options::keys points to has other keys now.
@@ -126,8 +128,15 @@ class SourceManager {
 
   // --- the clock
   [[nodiscard]] bool has_sources() const { return !sources_.empty(); }
-  [[nodiscard]] WallTime served_time(WallTime kernel) const { return steering_.cooked(kernel); }
+  // Our best estimate of the time.
+  [[nodiscard]] WallTime true_time(WallTime kernel) const { return steering_.cooked(kernel); }
+  // What others are told: smoothed.
+  [[nodiscard]] WallTime served_time(WallTime kernel) const;
   [[nodiscard]] clock::ClockState clock_state() const;
+  // Empty: none is to be had.
+  void set_leap_table(std::optional<clock::LeapTable> table);
+  // tempcomp: how much faster the clock is to run now. False: beyond reason, not done.
+  bool compensate_temperature(double ppm);
   // What to write into the drift file; nothing while there is no news for it.
   [[nodiscard]] std::optional<Drift> take_drift();
   [[nodiscard]] const ClockSteering& steering() const { return steering_; }
@@ -159,9 +168,11 @@ class SourceManager {
   [[nodiscard]] status::Status manual(status::Manual::Action action);
   [[nodiscard]] status::Status delete_manual_sample(std::uint32_t index);
   [[nodiscard]] status::Outcome set_time(WallTime typed);
+  status::Status smooth_time(status::Smoothtime::Action action);
 
   // --- status, source_status.cpp
   void describe(status::Tracking& tracking) const;
+  [[nodiscard]] std::optional<status::Smoothing> smoothing() const;
   [[nodiscard]] status::Activity activity() const;
   [[nodiscard]] std::uint32_t source_count() const { return static_cast<std::uint32_t>(sources_.size()); }
   [[nodiscard]] std::optional<status::SourceReport> source(std::uint32_t index) const;
@@ -255,7 +266,10 @@ class SourceManager {
   void update_clock(const clock::Selection& selection);
   void once(const clock::Selection& selection);
   void give_up_once();
-  void shift(const clock::ClockChange& change);
+  enum class Move : std::uint8_t { slewed, stepped };
+  void shift(const clock::ClockChange& change, Move how = Move::slewed);
+  void shift_memory(const clock::ClockChange& change);
+  void smooth(const clock::ClockChange& change, Move how);
   void arm_clock_timer();
   void tell_kernel();
   void report_failure(const Error& error);
@@ -284,6 +298,16 @@ class SourceManager {
   void correct_initial(const clock::Selection& selection);
   void give_up_initial();
   void end_initial();
+
+  // source_leap.cpp: leap seconds, smoothing, and what corrects the frequency beside the sources
+  void warn_about_leap_mode();
+  [[nodiscard]] bool smears_leap() const;
+  void update_leap();
+  void service_leap();
+  void correct_leap(WallTime kernel);
+  void leap_passed(WallTime before);
+  void fall_back();
+  void withdraw_leap();
 
   // source_commands.cpp
   template <typename Action>
@@ -320,8 +344,15 @@ class SourceManager {
   Followed followed_;
   std::optional<SourceId> selected_;
   SelectionNotice selection_notice_;
-  std::uint64_t drift_written_at_ = 0;  // updates
-  double last_system_offset_ = 0;       // s, found by the last update and not corrected before
+  double last_system_offset_ = 0;  // s, found by the last update and not corrected before
+  clock::LeapSchedule leap_;
+  clock::Smoothing smoothing_;
+  clock::FallbackDrift fallback_;
+  std::optional<WallTime> updated_at_;           // the clock, the last time
+  clock::Leap kernel_leap_ = clock::Leap::none;  // what the kernel was told
+  int kernel_tai_offset_ = 0;                    // s, the same
+  bool leap_applied_ = false;                    // since then
+  std::uint64_t drift_written_at_ = 0;           // updates
   clock::ManualInput manual_;
   bool manual_on_ = false;
   std::optional<Nanoseconds> initial_until_;  // initstepslew's sources are being asked, that long at most

@@ -55,8 +55,9 @@ void SourceManager::take_reading(Source& source, const clock::ClockReading& read
   const clock::Reference served = host_.reference();
   clock::Refclock::Context context;
   context.now = cooked_now();
+  if (leap_.is_close(context.now)) return;
   context.correction = steering_.correction(reading.system);
-  if (r.config.tai) context.tai_offset = host_.tai_offset(context.now);
+  if (r.config.tai) context.tai_offset = leap_.tai_offset_at(context.now);
   context.locked = r.lock != 0;
   if (const Source* partner = context.locked ? find_refclock(r.lock) : nullptr)
     context.partner = &partner->refclock->clock;
@@ -119,6 +120,7 @@ void SourceManager::follow_local(Source& source, const clock::SourceEstimate& be
       steering_.adjust(host_.kernel_time(), now.frequency - before.frequency, now.offset - expected);
   if (!change) return report_failure(change.error());
   source.shift(*change);
+  smooth(*change, Move::slewed);
   arm_clock_timer();
 }
 

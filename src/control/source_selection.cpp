@@ -158,7 +158,11 @@ void SourceManager::update_clock(const clock::Selection& selection) {
   if (std::fabs(offset) > settings_.log_change.count())
     log(os::LogLevel::warning, fmt::format("System clock wrong by {:.6f} seconds", offset));
   for (const auto& s : sources_) s->fresh = false;
-  shift(action->change);
+  if (updated_at_)
+    fallback_.update(steering_.discipline().model().frequency(),
+                     clock::seconds_between(*updated_at_, estimate.time));
+  updated_at_ = estimate.time;
+  shift(action->change, action->step != 0 ? Move::stepped : Move::slewed);
   const Source& chosen = *sources_[static_cast<std::size_t>(selection.selected)];
   followed_ = {true, selection.leap, selection.stratum, chosen.refid, {}};
   if (chosen.ntp) {
@@ -169,6 +173,7 @@ void SourceManager::update_clock(const clock::Selection& selection) {
     log(os::LogLevel::warning, fmt::format("System clock was stepped by {:.6f} seconds", action->step));
     host_.clock_stepped();
   }
+  update_leap();
   record_tracking(before, &selection);
   arm_clock_timer();
   tell_kernel();
@@ -211,15 +216,37 @@ void SourceManager::give_up_once() {
   host_.finish(false);
 }
 
-void SourceManager::shift(const clock::ClockChange& change) {
+void SourceManager::shift(const clock::ClockChange& change, Move how) {
+  shift_memory(change);
+  smooth(change, how);
+}
+
+void SourceManager::shift_memory(const clock::ClockChange& change) {
   for (const auto& s : sources_) s->shift(change);
   manual_.shift(change);
   for (auto& [file, dump] : dumps_)
     for (SourceDump::Entry& entry : dump.entries) change.apply(entry.sample);
+  if (updated_at_) updated_at_ = change.apply(*updated_at_);
+}
+
+// What of it those we serve see.
+void SourceManager::smooth(const clock::ClockChange& change, Move how) {
+  if (how == Move::stepped) {
+    smoothing_.shift(change);
+    smoothing_.reset(change.apply(change.at));
+  } else if (smoothing_.corrected(change, steering_.discipline().tracking().skew)) {
+    log(os::LogLevel::info,
+        fmt::format("Time smoothing activated{}", smoothing_.leap_only() ? " (leap seconds only)" : ""));
+  }
 }
 
 void SourceManager::arm_clock_timer() {
-  const auto left = steering_.slew_left(host_.kernel_time());
+  const WallTime kernel = host_.kernel_time();
+  auto left = steering_.slew_left(kernel);
+  if (const auto leap = leap_.deadline()) {
+    const double until = clock::seconds_between(steering_.cooked(kernel), *leap);
+    left = std::min(left.value_or(until), until);
+  }
   if (!left) return host_.set_clock_timer(std::nullopt);
   constexpr double kLongest = 86'400;
   constexpr double kShortest = 1e-6;  // so that the slew is over then, however its end was rounded
@@ -229,15 +256,8 @@ void SourceManager::arm_clock_timer() {
 
 void SourceManager::service_clock() {
   if (auto ok = steering_.service(host_.kernel_time()); !ok) report_failure(ok.error());
+  service_leap();
   arm_clock_timer();
-}
-
-void SourceManager::tell_kernel() {
-  const clock::ClockState state = clock_state();
-  const std::chrono::duration<double> delay = state.root_delay;
-  const std::chrono::duration<double> dispersion = state.root_dispersion;
-  steering_.device().notify({state.synchronised, dispersion.count() + delay.count() / 2,
-                             steering_.discipline().tracking().rms_offset});
 }
 
 void SourceManager::report_failure(const Error& error) {
@@ -249,7 +269,9 @@ clock::ClockState SourceManager::clock_state() const {
   if (!followed_.ever || followed_.stratum + 1 >= ntp::kMaxStratum) return state;
   const clock::Tracking& t = steering_.discipline().tracking();
   state.synchronised = true;
-  state.leap = followed_.leap;
+  state.leap = leap_.in_progress() && !smears_leap() ? clock::Leap::unsynchronised : leap_.due();
+  state.hide_leap = smears_leap();
+  state.smoothing = smoothing_.offset(cooked_now());
   state.stratum = static_cast<std::uint8_t>(followed_.stratum + 1);
   state.refid = followed_.refid;
   constexpr double kMost = 65'535;  // s, of NTP's short format

@@ -68,6 +68,21 @@ void SourceManager::describe(status::Tracking& tracking) const {
   tracking.last_update_interval = t.update_interval;
 }
 
+std::optional<status::Smoothing> SourceManager::smoothing() const {
+  if (!smoothing_.enabled()) return std::nullopt;
+  const WallTime now = cooked_now();
+  const clock::Smoothing::State state = smoothing_.at(now);
+  status::Smoothing s;
+  s.active = smoothing_.active();
+  s.leap_only = smoothing_.leap_only();
+  s.offset = state.offset;
+  s.frequency_ppm = state.frequency * kPpm;
+  s.wander_ppm = state.wander * kPpm;
+  if (s.active) s.last_update_ago = std::max(clock::seconds_between(smoothing_.updated_at(), now), 0.0);
+  s.remaining_time = state.remaining;
+  return s;
+}
+
 status::Activity SourceManager::activity() const {
   status::Activity a;
   for (const auto& s : sources_) {

@@ -163,4 +163,9 @@ std::vector<status::ManualSample> StatusReport::manual_samples() const {
   return state_.sources->manual_samples();
 }
 
+std::optional<status::Smoothing> StatusReport::smoothing() const {
+  if (state_.sources == nullptr) return {};
+  return state_.sources->smoothing();
+}
+
 }  // namespace wiretime::control

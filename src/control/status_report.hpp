@@ -30,6 +30,7 @@ class StatusReport final : public status::Report {
   [[nodiscard]] std::optional<status::SelectData> select_data(std::uint32_t index) const override;
   [[nodiscard]] std::optional<std::string> source_name(const status::SourceAddress& source) const override;
   [[nodiscard]] std::optional<status::NtpData> ntp_data(const status::SourceAddress& source) const override;
+  [[nodiscard]] std::optional<status::Smoothing> smoothing() const override;
   [[nodiscard]] std::optional<status::AuthData> auth_data(const status::SourceAddress& source) const override;
   [[nodiscard]] std::vector<status::ManualSample> manual_samples() const override;
 

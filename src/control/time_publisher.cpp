@@ -16,6 +16,7 @@ const clock::ServedReference& TimePublisher::refresh_reference(const clock::Cloc
   state_ = state;
   served_ = selector_.select(state, uptime, now);
   base_.reference = served_.reference;
+  clock::apply_smoothing(base_.reference, state, base_.precision);
   // A local reference errs by nothing, one second unsynchronised says all: only what was measured grows old.
   base_.dispersion_growth_ppb = served_.as == clock::ServedAs::synchronised ? dispersion_growth_ppb_ : 0;
   base_.anchor_time = NtpTimestamp::from(now);

@@ -44,6 +44,7 @@ class TimePublisher {
   [[nodiscard]] clock::TimeSnapshot kernel_snapshot(Seconds uptime) const;
 
   [[nodiscard]] const clock::LocalConfig& local() const { return selector_.local(); }
+  // Before smoothing: what we say of ourselves to peers and to chronyc.
   [[nodiscard]] const clock::ServedReference& served() const { return served_; }
   [[nodiscard]] const clock::ClockState& clock_state() const { return state_; }
   [[nodiscard]] const clock::TickMap& tick_map() const { return map_; }

@@ -57,8 +57,8 @@ std::optional<Drift> read_drift_file(const Settings& settings, os::Log& log) {
 }
 
 Upstream::Upstream(const Settings& settings, SourceManager::Options options,
-                   std::unique_ptr<clock::ClockDevice> device, os::EventLoop& loop, os::Log& log,
-                   Callbacks callbacks)
+                   std::unique_ptr<clock::ClockDevice> device, std::optional<clock::TemperatureCurve> curve,
+                   os::EventLoop& loop, os::Log& log, Callbacks callbacks)
     : settings_{settings},
       use_{options.use},
       device_{std::move(device)},
@@ -66,7 +66,13 @@ Upstream::Upstream(const Settings& settings, SourceManager::Options options,
       log_{log},
       log_files_{settings.log_directory, settings.log_banner, loop, log},
       callbacks_{std::move(callbacks)},
-      manager_{settings, options, *device_, *this} {}
+      manager_{settings, options, *device_, *this},
+      clock_files_{settings,
+                   std::move(curve),
+                   log,
+                   {[this](auto table) { manager_.set_leap_table(std::move(table)); },
+                    [this](double ppm) { return manager_.compensate_temperature(ppm); },
+                    [this](const status::TemperatureRecord& r) { record(r); }}} {}
 
 Upstream::~Upstream() {
   for (const auto timer : {resolver_timer_, clock_timer_, second_timer_}) loop_.cancel(timer);
@@ -80,6 +86,7 @@ Upstream::~Upstream() {
 void Upstream::start() {
   drift_due_ = monotonic() + settings_.drift_file_interval;
   second_timer_ = loop_.every(1s, [this] { every_second(); });
+  if (use_ == ClockUse::follow) clock_files_.look(monotonic(), kernel_time());
   manager_.start();
 }
 
@@ -123,6 +130,7 @@ void Upstream::watch_for_steps() {
 
 void Upstream::every_second() {
   watch_for_steps();
+  if (use_ == ClockUse::follow) clock_files_.look(monotonic(), kernel_time());
   manager_.every_second();
   if (monotonic() < drift_due_) return;
   drift_due_ = monotonic() + settings_.drift_file_interval;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "clock/device.hpp"
+#include "control/clock_files.hpp"
 #include "control/log_files.hpp"
 #include "control/source_manager.hpp"
 #include "control/step_watch.hpp"
@@ -34,8 +35,8 @@ class Upstream final : private SourceHost {
   };
   // Everything outlives this object; the device is its own.
   Upstream(const Settings& settings, SourceManager::Options options,
-           std::unique_ptr<clock::ClockDevice> device, os::EventLoop& loop, os::Log& log,
-           Callbacks callbacks);
+           std::unique_ptr<clock::ClockDevice> device, std::optional<clock::TemperatureCurve> curve,
+           os::EventLoop& loop, os::Log& log, Callbacks callbacks);
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
   ~Upstream() override;
@@ -107,6 +108,7 @@ class Upstream final : private SourceHost {
   StepWatch step_watch_;
   Nanoseconds drift_due_{0};
   SourceManager manager_;
+  ClockFiles clock_files_;
 };
 
 // What the drift file says; a line in the log either way. Empty: none configured, none there, or unreadable.

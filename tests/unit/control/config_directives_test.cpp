@@ -265,6 +265,11 @@ const Row kRows[] = {
        s.smooth_time = {true, 400.0, 0.001024, true};
      },
      "smoothtime 400", "smoothtime: expected a number, 0 or more, found the end of the line"},
+    {"smoothtime linear",
+     [](S& s) {
+       s.smooth_time = {true, 0.0, 0.0, false, true};
+     },
+     "smoothtime linear leaponly", "smoothtime: expected the end of the line, found \"leaponly\""},
     {"ptpport 319", [](S& s) { s.ptp_port = 319; }, "ptpport -1",
      "ptpport: expected a whole number from 0 to 65535, found \"-1\""},
     {"ptpdomain 44", [](S& s) { s.ptp_domain = 44; }, "ptpdomain 256",

@@ -74,11 +74,10 @@ TEST_CASE("history waits for the address of a name, and follows the clock until 
   const auto w = second_run(from, ntp_server("ntp.example"));
   w->manager->start();
   CHECK_FALSE(w->manager->clock_state().synchronised);
-  w->kernel_offset += 3;
-  w->manager->clock_was_set(3);
+  CHECK(w->manager->adjust_offset(3) == status::Status::success);
   w->manager->looked_up(std::vector{ip("192.0.2.1")});
   CHECK(w->said("Loaded dump file for 192.0.2.1 (ntp.example)"));
-  CHECK(w->manager->source_stats(0)->estimated_offset == Approx(w->kernel_offset).margin(1e-3));
+  CHECK(w->manager->source_stats(0)->estimated_offset == Approx(w->kernel_offset + 3).margin(1e-3));
 }
 
 TEST_CASE("the history of a clock that was set meanwhile, or of another source, is not used") {

@@ -21,7 +21,10 @@ struct Server {
   double offset = 0;  // s, of its clock against the true time
   bool answers = true;
   std::uint8_t stratum = 1;
-  std::uint32_t refid = 0x47505300;  // "GPS"; of stratum 0 the kiss code
+  std::uint32_t refid = 0x47505300;      // "GPS"; of stratum 0 the kiss code
+  clock::Leap leap = clock::Leap::none;  // announced
+  NtpShort root_delay{};
+  NtpShort root_dispersion{};
 };
 
 // The real device's behaviour, as numbers: a step moves the kernel's clock, a frequency makes it run faster.
@@ -67,16 +70,15 @@ class World final : public SourceHost {
 
   // SourceHost
   Nanoseconds monotonic() const override { return now; }
-  WallTime kernel_time() const override {
-    return clock::advanced(WallTime{1'800'000'000s} + now, kernel_offset);
-  }
+  WallTime kernel_time() const override { return clock::advanced(epoch + now, kernel_offset); }
+  // A leap second comes at `leap_at`, as seen by `at`.
+  [[nodiscard]] WallTime true_time(Nanoseconds at) const { return epoch + at + (at >= leap_at ? leap : 0s); }
   std::array<std::uint64_t, 3> random() override { return {++counter * 0x9E37'79B9'7F4A'7C15U, counter, 0}; }
   clock::Reference reference() const override { return served; }
   std::optional<clock::ClockReading> read_refclock(std::size_t index) override {
     const auto refclock = refclocks.find(index);
     return refclock != refclocks.end() ? refclock->second() : std::nullopt;
   }
-  int tai_offset(WallTime) const override { return 37; }
   bool serves_others() const override { return false; }
   bool send(SourceId id, const os::Endpoint& to, std::span<const std::byte> bytes, ntp::SocketUse) override {
     ++sent;
@@ -110,12 +112,14 @@ class World final : public SourceHost {
 
   std::vector<std::byte> answer(const Server& server, std::span<const std::byte> request) const {
     std::vector<std::byte> reply(ntp::kHeaderLength);
-    const WallTime there = clock::advanced(WallTime{1'800'000'000s} + now + kTrip, server.offset);
+    const WallTime there = clock::advanced(true_time(now + kTrip), server.offset);
     const std::uint64_t t = NtpTimestamp::from(there).value;
-    reply[0] = std::byte{0x24};  // no leap, version 4, server
+    reply[0] = static_cast<std::byte>(static_cast<unsigned>(server.leap) << 6 | 0x24);  // version 4, server
     reply[1] = std::byte{server.stratum};
     reply[2] = request[2];
     reply[3] = std::byte{0xE6};  // 2^-26
+    store_be32(reply.data() + 4, server.root_delay.value);
+    store_be32(reply.data() + 8, server.root_dispersion.value);
     store_be32(reply.data() + 12, server.refid);
     store_be64(reply.data() + 16, t - (1ULL << 32));
     std::copy_n(request.begin() + 40, 8, reply.begin() + 24);
@@ -168,7 +172,7 @@ class World final : public SourceHost {
   }
   // s, by which the time served is ahead of the true time
   [[nodiscard]] double error() const {
-    return clock::seconds_between(WallTime{1'800'000'000s} + now, manager->served_time(kernel_time()));
+    return clock::seconds_between(true_time(now), manager->served_time(kernel_time()));
   }
 
   struct Arrival {
@@ -192,9 +196,12 @@ class World final : public SourceHost {
   std::vector<status::LogRecord> records;
   std::vector<std::string> looked_up;
   std::optional<bool> finished;
+  WallTime epoch{1'800'000'000s};
   Nanoseconds now = 1000s;
-  double kernel_offset = 0;  // s ahead of true time
-  double drift = 0;          // s/s
+  Nanoseconds leap_at = Nanoseconds::max();
+  std::chrono::seconds leap{0};  // -1: inserted
+  double kernel_offset = 0;      // s ahead of true time
+  double drift = 0;              // s/s
   std::uint64_t counter = 0;
   int sent = 0;
   std::vector<std::byte> last_sent;
