@@ -13,7 +13,8 @@ namespace {
 // them.
 constexpr std::array kNtpHits{Verdict::answered,          Verdict::answered_symmetric,
                               Verdict::answered_version1, Verdict::ntp_authentication_unsupported,
-                              Verdict::ntp_mac_invalid,   Verdict::transmit_failed};
+                              Verdict::ntp_mac_invalid,   Verdict::transmit_failed,
+                              Verdict::answered_kiss,     Verdict::rate_limited};
 
 std::uint64_t stamp(const Counters<server::Stamp>::Values& sums, server::Stamp which) {
   return sums[static_cast<std::size_t>(which)];
@@ -63,6 +64,7 @@ status::ServerStats StatusReport::server_stats() const {
     if (state->clients) stats.log_drops += state->clients->evicted();
   }
   for (const Verdict v : kNtpHits) stats.ntp_hits += verdicts[static_cast<std::size_t>(v)];
+  stats.ntp_drops = verdicts[static_cast<std::size_t>(Verdict::rate_limited)];
   stats.command_hits = state_.command_counts.hits;
   stats.command_drops = state_.command_counts.drops;
   stats.daemon_receive_timestamps = stamp(stamps, server::Stamp::receive_daemon);

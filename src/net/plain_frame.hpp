@@ -49,26 +49,11 @@ struct PlainShape {
   std::uint64_t reply_ipv6;
 };
 
-struct PlainFrame {
-  std::uint16_t l3_offset = 0;
-  bool ipv6 = false;
-  // Of addresses, ports and what is fixed, which a reply has in other places only.
-  std::uint64_t flow_sum = 0;
-
-  [[nodiscard]] std::size_t source_offset() const noexcept {
-    return l3_offset + (ipv6 ? ipv6::kSource : ipv4::kSource);
-  }
-  [[nodiscard]] std::size_t udp_offset() const noexcept {
-    return l3_offset + (ipv6 ? ipv6::kHeaderSize : ipv4::kHeaderSize);
-  }
-  [[nodiscard]] std::size_t payload_offset() const noexcept { return udp_offset() + udp::kHeaderSize; }
-};
-
 namespace detail {
 
 template <std::uint16_t kPayload>
 [[nodiscard]] inline bool plain_udp(const std::byte* udp, const PlainShape<kPayload>& shape,
-                                    WordSum addresses, PlainFrame& out) noexcept {
+                                    WordSum addresses, std::uint64_t& flow_sum) noexcept {
   static_assert(kPayload % 8 == 0);
   const auto head = load_raw<std::uint64_t>(udp);
   const auto port = static_cast<std::uint16_t>(head);
@@ -77,7 +62,7 @@ template <std::uint16_t kPayload>
     return false;
   addresses.add(head & 0xFFFF'FFFFU);
   addresses.add(PlainShape<kPayload>::kFixedSum);
-  out.flow_sum = addresses.value();
+  flow_sum = addresses.value();
   WordSum sum = addresses;
   sum.add(checksum);
   for (std::size_t at = 0; at < kPayload; at += 8)
@@ -89,7 +74,8 @@ template <std::uint16_t kPayload>
 
 template <std::uint16_t kPayload>
 [[nodiscard]] inline bool recognise_plain_ipv4(std::span<const std::byte> frame, std::uint16_t l3,
-                                               const PlainShape<kPayload>& shape, PlainFrame& out) noexcept {
+                                               const PlainShape<kPayload>& shape, ParsedFrame& out,
+                                               std::uint64_t& flow_sum) noexcept {
   using Shape = PlainShape<kPayload>;
   if (frame.size() < l3 + std::size_t{Shape::kTotalLength4}) return false;
   const std::byte* ip = frame.data() + l3;
@@ -106,14 +92,15 @@ template <std::uint16_t kPayload>
   header.add(middle);
   header.add(destination);
   if (header.folded() != 0xFFFF) return false;
-  out.l3_offset = l3;
-  out.ipv6 = false;
-  return detail::plain_udp(ip + ipv4::kHeaderSize, shape, WordSum{addresses}, out);
+  out = {l3, static_cast<std::uint16_t>(l3 + ipv4::kHeaderSize),
+         static_cast<std::uint16_t>(l3 + ipv4::kHeaderSize + udp::kHeaderSize), kPayload, false};
+  return detail::plain_udp(ip + ipv4::kHeaderSize, shape, WordSum{addresses}, flow_sum);
 }
 
 template <std::uint16_t kPayload>
 [[nodiscard]] inline bool recognise_plain_ipv6(std::span<const std::byte> frame, std::uint16_t l3,
-                                               const PlainShape<kPayload>& shape, PlainFrame& out) noexcept {
+                                               const PlainShape<kPayload>& shape, ParsedFrame& out,
+                                               std::uint64_t& flow_sum) noexcept {
   using Shape = PlainShape<kPayload>;
   if (frame.size() < l3 + ipv6::kHeaderSize + Shape::kUdpLength) return false;
   const std::byte* ip = frame.data() + l3;
@@ -132,16 +119,16 @@ template <std::uint16_t kPayload>
   addresses.add(source_low);
   addresses.add(destination_high);
   addresses.add(destination_low);
-  out.l3_offset = l3;
-  out.ipv6 = true;
-  return detail::plain_udp(ip + ipv6::kHeaderSize, shape, addresses, out);
+  out = {l3, static_cast<std::uint16_t>(l3 + ipv6::kHeaderSize),
+         static_cast<std::uint16_t>(l3 + ipv6::kHeaderSize + udp::kHeaderSize), kPayload, true};
+  return detail::plain_udp(ip + ipv6::kHeaderSize, shape, addresses, flow_sum);
 }
 
 // True: a frame that parse() lets through, with a payload of kPayload bytes. Whether the destination is ours
 // is not looked at.
 template <std::uint16_t kPayload>
 [[nodiscard]] inline bool recognise_plain(std::span<const std::byte> frame, const PlainShape<kPayload>& shape,
-                                          PlainFrame& out) noexcept {
+                                          ParsedFrame& out, std::uint64_t& flow_sum) noexcept {
   constexpr std::uint16_t kIpv4 = byte_swap(ethernet::kTypeIpv4);
   constexpr std::uint16_t kIpv6 = byte_swap(ethernet::kTypeIpv6);
   constexpr std::size_t kTags = ethernet::kMaxTags * ethernet::kTagSize;
@@ -155,14 +142,14 @@ template <std::uint16_t kPayload>
     type = load_raw<std::uint16_t>(frame.data() + l3 + 2);
     l3 = static_cast<std::uint16_t>(l3 + ethernet::kTagSize);
   }
-  if (type == kIpv4) return recognise_plain_ipv4(frame, l3, shape, out);
-  return type == kIpv6 && recognise_plain_ipv6(frame, l3, shape, out);
+  if (type == kIpv4) return recognise_plain_ipv4(frame, l3, shape, out, flow_sum);
+  return type == kIpv6 && recognise_plain_ipv6(frame, l3, shape, out, flow_sum);
 }
 
 // Turns the request's headers into the reply's, but for the UDP checksum, which is left 0. Returns the new
 // frame length: the request's without what follows the UDP payload.
 template <std::uint16_t kPayload>
-inline std::uint32_t reverse_plain(std::byte* frame, const PlainFrame& plain,
+inline std::uint32_t reverse_plain(std::byte* frame, const ParsedFrame& plain,
                                    const PlainShape<kPayload>& shape) noexcept {
   swap_bytes<6>(frame + ethernet::kDestination, frame + ethernet::kSource);
   std::byte* ip = frame + plain.l3_offset;
@@ -179,11 +166,11 @@ inline std::uint32_t reverse_plain(std::byte* frame, const PlainFrame& plain,
                                          std::uint32_t{static_cast<std::uint16_t>(~sum.folded())} << 16));
     store_raw(ip + ipv4::kSource, addresses << 32 | addresses >> 32);
   }
-  std::byte* udp = frame + plain.udp_offset();
+  std::byte* udp = frame + plain.udp_offset;
   const auto ports = load_raw<std::uint32_t>(udp);
   store_raw(udp, std::uint64_t{ports << 16 | ports >> 16} |
                      std::uint64_t{byte_swap(PlainShape<kPayload>::kUdpLength)} << 32);
-  return static_cast<std::uint32_t>(plain.payload_offset() + kPayload);
+  return static_cast<std::uint32_t>(plain.payload_offset + kPayload);
 }
 
 }  // namespace wiretime::net

@@ -231,7 +231,7 @@ inline Admission ClientTable::admit_one(const Place& place, std::uint32_t uptime
         const bool kiss = limit.kod != 0 && (random >> 48 & ((1U << limit.kod) - 1)) == 0;
         admission = kiss ? Admission::kiss : Admission::drop;
         dropped = kDropped;
-        drops = std::min(drops + 1, kMostDrops);
+        drops = std::min(drops + (kiss ? 0 : 1), kMostDrops);
       }
     }
   }

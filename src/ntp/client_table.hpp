@@ -81,7 +81,10 @@ class ClientTable {
     p.ipv6 = address;
     return p;
   }
-  static void prefetch(const Place& p) noexcept { __builtin_prefetch(first_line(p), 1); }
+  static void prefetch(const Place& p) noexcept {
+    __builtin_prefetch(first_line(p), 1);
+    __builtin_prefetch(second_line(p), 1);
+  }
 
   // Counts a request from each place at `uptime` and tells what its rate limit says. Order matters where a
   // client comes twice. `random` is used up here; `out` is as long as `places`.

@@ -42,19 +42,19 @@ class ReplyTemplate {
   // The transmit stamp, into a reply made by write(). Receive stamps are odd and transmit stamps even, so
   // they are never equal, and neither equals the origin stamp; interleaved mode depends on both. Returns it
   // as it stands in memory.
-  static std::uint64_t stamp(std::byte* reply, NtpTimestamp transmit, std::int8_t precision,
+  static std::uint64_t stamp(std::byte* reply, NtpTimestamp transmit, std::uint64_t noise_mask,
                              std::uint64_t random) noexcept;
-
- private:
-  [[nodiscard]] static Mode mode_of(Verdict kind) noexcept {
-    // A version 1 client gets mode 4 as well: a reply with mode 0 would be a request to the next server.
-    return kind == Verdict::answered_symmetric ? Mode::symmetric_passive : Mode::server;
-  }
   // The bits of a 2^-32 s fraction that a clock of that precision, log2 s, cannot resolve.
   [[nodiscard]] static std::uint64_t noise_mask(std::int8_t precision) noexcept {
     const int bits = 32 + precision;
     if (bits <= 1) return 1;  // the lowest bit is ours for parity
     return (std::uint64_t{1} << (bits < 32 ? bits : 32)) - 1;
+  }
+
+ private:
+  [[nodiscard]] static Mode mode_of(Verdict kind) noexcept {
+    // A version 1 client gets mode 4 as well: a reply with mode 0 would be a request to the next server.
+    return kind == Verdict::answered_symmetric ? Mode::symmetric_passive : Mode::server;
   }
   // Random below the precision, `parity` in the lowest bit, different from `other`.
   [[nodiscard]] static std::uint64_t blur(std::uint64_t t, std::uint64_t mask, std::uint64_t random,
@@ -94,10 +94,10 @@ inline net::WordSum ReplyTemplate::write(std::byte* m, Verdict kind, NtpTimestam
   return sum;
 }
 
-inline std::uint64_t ReplyTemplate::stamp(std::byte* m, NtpTimestamp transmit, std::int8_t precision,
+inline std::uint64_t ReplyTemplate::stamp(std::byte* m, NtpTimestamp transmit, std::uint64_t mask,
                                           std::uint64_t random) noexcept {
   const std::uint64_t origin = load_be64(m + offset::kOrigin);
-  const std::uint64_t word = byte_swap(blur(transmit.value, noise_mask(precision), random, 0, origin));
+  const std::uint64_t word = byte_swap(blur(transmit.value, mask, random, 0, origin));
   store_raw(m + offset::kTransmit, word);
   return word;
 }

@@ -63,29 +63,26 @@ class PlainPath {
 
   // Pass 1: false: not plain. Otherwise judged, but for what the client's record says.
   [[nodiscard]] bool judge(Frame& frame) noexcept {
-    Plain& p = plain_[count_];
-    const std::span<const std::byte> bytes{frame.data, frame.length};
-    if (!net::recognise_plain(bytes, shape_, p.where)) return false;
-    const Verdict kind = kPlainKinds[load_u8(frame.data + p.where.payload_offset())];
+    if (!net::recognise_plain({frame.data, frame.length}, shape_, frame.parsed, frame.sum)) return false;
+    const Verdict kind = kPlainKinds[load_u8(frame.data + frame.parsed.payload_offset)];
     if (kind == net::kContinue) return false;
-    const std::byte* source = frame.data + p.where.source_offset();
-    bool allowed;
-    if (p.where.ipv6) {
-      if (!is_ours_v6(source)) return false;
-      allowed = tables_.access.allows_v6(load_be64(source), load_be64(source + 8));
-    } else {
-      if (!is_ours_v4(source)) return false;
-      allowed = tables_.access.allows_v4(load_be32(source));
+    const bool ipv6 = frame.parsed.ipv6;
+    const std::byte* source =
+        frame.data + frame.parsed.l3_offset + (ipv6 ? net::ipv6::kSource : net::ipv4::kSource);
+    if (ipv6 ? !is_ours_v6(source) : !is_ours_v4(source)) return false;
+    frame.verdict = kind;
+    if (disposition(kind) != Disposition::reply) return true;
+    const bool allowed = ipv6 ? tables_.access.allows_v6(load_be64(source), load_be64(source + 8))
+                              : tables_.access.allows_v4(load_be32(source));
+    if (!allowed) {
+      frame.verdict = Verdict::denied;
+      return true;
     }
-    frame.verdict = disposition(kind) != Disposition::reply ? kind : allowed ? kind : Verdict::denied;
-    if (disposition(frame.verdict) != Disposition::reply) return true;
-    p.frame = &frame;
     if (state_.clients) {
-      places_[count_] =
-          p.where.ipv6 ? state_.clients->place_v6(source) : state_.clients->place_v4(load_be32(source));
+      places_[count_] = ipv6 ? state_.clients->place_v6(source) : state_.clients->place_v4(load_be32(source));
       ntp::ClientTable::prefetch(places_[count_]);
     }
-    ++count_;
+    frames_[count_++] = &frame;
     return true;
   }
 
@@ -96,40 +93,30 @@ class PlainPath {
     if (state_.clients)
       state_.clients->admit({places_.data(), count_}, snapshot_.uptime, tables_.rate_limit,
                             state_.random.next(), admissions);
-    const ntp::ReplyTemplate reply{snapshot_, plain_[0].frame->receive, tables_.rate_limit.interval};
+    const ntp::ReplyTemplate reply{snapshot_, frames_[0]->receive, tables_.rate_limit.interval};
     for (std::size_t i = 0; i < count_; ++i) {
-      const Plain& p = plain_[i];
-      Frame& frame = *p.frame;
+      Frame& frame = *frames_[i];
       frame.verdict = verdict_of(admissions[i], frame.verdict);
       if (frame.verdict == Verdict::rate_limited) continue;
-      frame.length = net::reverse_plain(frame.data, p.where, shape_);
-      net::WordSum sum = reply.write(frame.data + p.where.payload_offset(), frame.verdict, frame.receive,
-                                     state_.random.next());
-      sum.add(p.where.flow_sum);
+      const std::uint64_t random = state_.random.next();
+      frame.length = net::reverse_plain(frame.data, frame.parsed, shape_);
+      net::WordSum sum =
+          reply.write(frame.data + frame.parsed.payload_offset, frame.verdict, frame.receive, random);
+      sum.add(frame.sum);
       frame.sum = sum.value();
-      frame.parsed.l3_offset = p.where.l3_offset;
-      frame.parsed.udp_offset = static_cast<std::uint16_t>(p.where.udp_offset());
-      frame.parsed.payload_offset = static_cast<std::uint16_t>(p.where.payload_offset());
-      frame.parsed.payload_length = ntp::kHeaderLength;
-      frame.parsed.ipv6 = p.where.ipv6;
+      frame.noise = static_cast<std::uint32_t>(random >> 32);
     }
     count_ = 0;
   }
 
  private:
-  struct Plain {
-    Frame* frame;
-    net::PlainFrame where;
-  };
-
-  // The destination is ours, and the source surely not.
+  // The destination is ours, and the source is not.
   [[nodiscard]] bool is_ours_v4(const std::byte* source) const noexcept {
     return ours_.has_v4(load_raw<std::uint32_t>(source + net::ipv4::kAddressSize)) &&
-           !ours_.may_know(load_raw<std::uint32_t>(source));
+           !ours_.knows_v4(load_raw<std::uint32_t>(source));
   }
   [[nodiscard]] bool is_ours_v6(const std::byte* source) const noexcept {
-    return ours_.has_v6(source + net::ipv6::kAddressSize) &&
-           !ours_.may_know(load_raw<std::uint32_t>(source + 12));
+    return ours_.has_v6(source + net::ipv6::kAddressSize) && !ours_.knows_v6(source);
   }
 
   const clock::TimeSnapshot& snapshot_;
@@ -138,15 +125,14 @@ class PlainPath {
   WorkerState& state_;
   Shape shape_;
   std::size_t count_ = 0;
-  std::array<Plain, kBurstSize> plain_;
+  std::array<Frame*, kBurstSize> frames_;
   std::array<ntp::ClientTable::Place, kBurstSize> places_;
 };
 
-void finish_plain(Frame& frame, NtpTimestamp transmit, const clock::TimeSnapshot& snapshot,
-                  WorkerState& state) noexcept {
+void finish_plain(Frame& frame, NtpTimestamp transmit, std::uint64_t noise_mask) noexcept {
   net::WordSum sum{frame.sum};
-  sum.add(ntp::ReplyTemplate::stamp(frame.data + frame.parsed.payload_offset, transmit, snapshot.precision,
-                                    state.random.next()));
+  sum.add(
+      ntp::ReplyTemplate::stamp(frame.data + frame.parsed.payload_offset, transmit, noise_mask, frame.noise));
   const auto checksum = static_cast<std::uint16_t>(~sum.folded());
   store_raw(frame.data + frame.parsed.udp_offset + net::udp::kChecksum,
             checksum == 0 ? std::uint16_t{0xFFFF} : checksum);  // 0 would mean "none"
@@ -160,19 +146,20 @@ void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const 
     answer(frames.first(kBurstSize), snapshot, tables, ours, state);
   PlainPath plain{snapshot, tables, ours, state};
   for (Frame& frame : frames) {
+    if (snapshot.valid && plain.judge(frame)) continue;
     frame.sum = 0;
-    if (!snapshot.valid || !plain.judge(frame))
-      frame.verdict = answer_one(frame, snapshot, tables, ours, state);
+    frame.verdict = answer_one(frame, snapshot, tables, ours, state);
   }
   plain.answer();
 }
 
 void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSnapshot& snapshot,
             WorkerState& state) noexcept {
+  const std::uint64_t noise_mask = ntp::ReplyTemplate::noise_mask(snapshot.precision);
   for (Frame& frame : frames) {
     if (!is_ntp_answer(frame.verdict)) continue;
     if (frame.sum != 0) {
-      finish_plain(frame, transmit, snapshot, state);
+      finish_plain(frame, transmit, noise_mask);
       continue;
     }
     const std::span<std::byte> bytes{frame.data, frame.length};

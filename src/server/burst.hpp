@@ -22,6 +22,7 @@ struct Frame {
   NtpTimestamp receive{};     // in: when it arrived
   Verdict verdict{};          // out; the transport counts it once it knows how the frame ended
   net::ParsedFrame parsed{};  // scratch between answer and finish, as the next
+  std::uint32_t noise = 0;    // random bits for the transmit stamp of a plain reply
   std::uint64_t sum = 0;      // of a plain reply's UDP packet without transmit stamp; 0: not a plain one
   const ntp::Key* key = nullptr;
 };

@@ -32,7 +32,8 @@ Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const
 
 void finish_reply(std::span<std::byte> reply, const ntp::Key* key, NtpTimestamp transmit,
                   const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept {
-  ntp::ReplyTemplate::stamp(reply.data(), transmit, snapshot.precision, state.random.next());
+  ntp::ReplyTemplate::stamp(reply.data(), transmit, ntp::ReplyTemplate::noise_mask(snapshot.precision),
+                            state.random.next());
   if (key == nullptr) return;
   ntp::write_mac(*key, reply, ntp::kHeaderLength);
   state.features.add(Feature::authenticated);

@@ -55,14 +55,12 @@ class LocalAddresses {
       if (a[0] == raw[0] && a[1] == raw[1]) return true;
     return false;
   }
-  // Cheap and one-sided: false says that it is neither ours nor a broadcast address. The low 32 bits of an
-  // address, in any byte order.
-  [[nodiscard]] bool may_know(std::uint32_t low_bits) const noexcept {
-    return (filter_ >> bit_of(low_bits) & 1U) != 0;
+  // Ours or a broadcast address? By the address as it stands in a packet.
+  [[nodiscard]] bool knows_v4(std::uint32_t raw) const noexcept {
+    return may_know(raw) && knows(IpAddress::v4(byte_swap(raw)));
   }
-  [[nodiscard]] static std::uint32_t low_bits(const IpAddress& a) noexcept {
-    const std::size_t at = a.family == Family::ipv6 ? 12 : 0;
-    return load_raw<std::uint32_t>(reinterpret_cast<const std::byte*>(a.bytes.data()) + at);
+  [[nodiscard]] bool knows_v6(const std::byte* address) const noexcept {
+    return may_know(load_raw<std::uint32_t>(address + 12)) && knows(IpAddress::v6(address));
   }
   [[nodiscard]] std::span<const IpAddress> addresses() const noexcept { return unicast_; }
 
@@ -73,6 +71,15 @@ class LocalAddresses {
     return addresses;
   }
 
+  // The low 32 bits of an address, as in a packet.
+  static std::uint32_t low_bits(const IpAddress& a) noexcept {
+    const std::size_t at = a.family == Family::ipv6 ? 12 : 0;
+    return load_raw<std::uint32_t>(reinterpret_cast<const std::byte*>(a.bytes.data()) + at);
+  }
+  [[nodiscard]] bool may_know(std::uint32_t low_bits) const noexcept {  // nearly never for others' addresses
+    return (filter_ >> bit_of(low_bits) & 1U) != 0;
+  }
+  [[nodiscard]] bool knows(const IpAddress& a) const noexcept { return contains(a) || is_broadcast(a); }
   static unsigned bit_of(std::uint32_t low_bits) noexcept { return (low_bits * 0x9E37'79B1U) >> 26; }
 
   using Raw6 = std::array<std::uint64_t, 2>;

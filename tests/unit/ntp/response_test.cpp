@@ -83,7 +83,8 @@ TEST_CASE("a response carries the snapshot's reference and the client's stamp") 
   const auto s = snapshot();
   const auto receive = s.anchor_time + NtpDuration::from(1ms);
   ReplyTemplate{s, receive, -128}.write(m.data(), Verdict::answered, receive, 0);
-  ReplyTemplate::stamp(m.data(), receive + NtpDuration::from(20us), s.precision, 0);
+  ReplyTemplate::stamp(m.data(), receive + NtpDuration::from(20us), ReplyTemplate::noise_mask(s.precision),
+                       0);
   CHECK(leap(m.data()) == 1);
   CHECK(version(m.data()) == 3);
   CHECK(mode(m.data()) == Mode::server);
@@ -131,11 +132,11 @@ TEST_CASE("receive stamps are odd, transmit stamps even, and no two stamps of a 
     // The meanest origin: just what one of the stamps is about to be.
     auto probe = m;
     ReplyTemplate{s, receive, -128}.write(probe.data(), Verdict::answered, receive, noise);
-    ReplyTemplate::stamp(probe.data(), transmit, s.precision, noise);
+    ReplyTemplate::stamp(probe.data(), transmit, ReplyTemplate::noise_mask(s.precision), noise);
     const auto field = i % 2 == 0 ? offset::kReceive : offset::kTransmit;
     set_timestamp(m.data(), offset::kTransmit, timestamp(probe.data(), field));
     ReplyTemplate{s, receive, -128}.write(m.data(), Verdict::answered, receive, noise);
-    ReplyTemplate::stamp(m.data(), transmit, s.precision, noise);
+    ReplyTemplate::stamp(m.data(), transmit, ReplyTemplate::noise_mask(s.precision), noise);
     const auto o = timestamp(m.data(), offset::kOrigin);
     const auto r = timestamp(m.data(), offset::kReceive);
     const auto t = timestamp(m.data(), offset::kTransmit);

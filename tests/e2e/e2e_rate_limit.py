@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""ratelimit and cmdratelimit as a client and an operator see them, over every transport."""
+import re
+import unittest
+
+import tap
+import world
+
+REQUESTS = 400
+LIMIT = "ratelimit interval 6 burst 8 leak 2 kod 1\n"
+
+
+class RateLimit:
+    transport = None
+
+    @classmethod
+    def setUpClass(cls):
+        reason = world.why_not(cls.transport)
+        if reason:
+            raise unittest.SkipTest(reason)
+        cls.world = world.World(cls.transport, world.SERVE + world.ALLOW + LIMIT)
+        cls.addClassCleanup(cls.world.close)
+
+    def flood(self, server):
+        """The answers to many requests from one port, sent as fast as they go, each waited for a little."""
+        replies = [self.world.ask(server, timeout=0.02) for _ in range(REQUESTS)]
+        kisses = [r for r in replies if r and r.payload[1] == 0 and r.payload[12:16] == b"RATE"]
+        return len([r for r in replies if r]) - len(kisses), kisses
+
+    def test_flood(self):
+        """a client that asks far too often gets its burst and every fourth answer; some of the rest are told why"""
+        for family, server in world.FAMILIES.items():
+            with self.subTest(family):
+                answers, kisses = self.flood(server)
+                self.assertGreater(answers, 8)
+                self.assertLess(answers, REQUESTS / 2)
+                self.assertGreater(len(kisses), REQUESTS / 8)
+                self.assertLess(answers + len(kisses), REQUESTS * 9 / 10)
+                self.assertEqual({kiss.payload[0] >> 6 for kiss in kisses}, {3})
+
+    def test_told(self):
+        """clients, serverstats and metrics count what was dropped"""
+        self.flood(world.V4)
+        row = next(line.split() for line in self.world.chronyc("clients").text.splitlines()
+                   if line.startswith(world.CLIENT_V4))
+        self.assertGreater(int(row[1]), REQUESTS / 2)
+        self.assertGreater(int(row[2]), REQUESTS / 4)
+        stats = self.world.chronyc("serverstats").text
+        self.assertGreater(int(re.search(r"NTP packets dropped\s*: (\d+)", stats).group(1)), REQUESTS / 4)
+        self.assertGreater(self.world.verdict("rate_limited"), REQUESTS / 4)
+        self.assertGreater(self.world.verdict("answered_kiss"), 0)
+
+    def test_bystander(self):
+        """another client is answered as ever meanwhile"""
+        self.flood(world.V4)
+        self.world.client.address("cli0", "10.99.0.77/16")
+        reply = self.world.ask(world.V4, source="10.99.0.77")
+        self.assertIsNotNone(reply)
+        self.assertNotEqual(reply.payload[1], 0)
+
+
+for name in world.TRANSPORTS:
+    title = "".join(part.capitalize() for part in name.split("_"))
+    globals()[title] = type(title, (RateLimit, unittest.TestCase), {"transport": name})
+
+if __name__ == "__main__":
+    tap.main()
