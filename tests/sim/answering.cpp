@@ -48,7 +48,8 @@ ReferenceServer::ReferenceServer(const ServerConfig& config, const IpAddress& ad
 
 NtpTimestamp ReferenceServer::read(double later) const {
   const double now = seconds(timeline_.now());
-  const double error = config_.offset + config_.frequency * now + (now >= config_.jump_at ? config_.jump : 0);
+  const double error = config_.offset + config_.frequency * now +
+                       (now >= config_.jump_at ? config_.jump : 0) - (now >= config_.leap_at ? 1 : 0);
   const TrueTime shown = timeline_.now() + true_time(error + later);
   // Exact to the timestamp's 2^-32 s, of which no whole number makes a nanosecond.
   const auto units = (static_cast<__int128>(shown.count()) << 32) / std::pico::den;
@@ -60,7 +61,8 @@ clock::TimeSnapshot ReferenceServer::snapshot() const {
   const auto delay = std::chrono::duration<double>{config_.root_delay};
   clock::TimeSnapshot s;
   s.anchor_time = read(0);
-  s.reference = {config_.leap,
+  const bool leap = config_.leap_at < 1e18 && seconds(timeline_.now()) < config_.leap_at;
+  s.reference = {leap ? clock::Leap::insert : clock::Leap::none,
                  config_.stratum,
                  0x47505300,  // "GPS"
                  NtpShort::from(std::chrono::duration_cast<Nanoseconds>(delay)),

@@ -34,7 +34,7 @@ struct ServerConfig {
   double root_delay = 0;
   double root_dispersion = 1e-6;
   std::uint8_t stratum = 1;
-  clock::Leap leap = clock::Leap::none;
+  double leap_at = 1e18;  // s of true time, when a leap second is inserted that it announces before
   // s, mean time between reading the transmit stamp and the packet's departure. A client in interleaved mode
   // is told the latter.
   double transmit_lag = 0;

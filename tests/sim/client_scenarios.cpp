@@ -85,6 +85,50 @@ void add_oscillators(std::vector<Scenario>& out) {
   s->sources[0].path.up_until = 1e4;
 }
 
+// A leap second is inserted at the end of 2026. Seen by a client that measures each second, half a second
+// from the leap, a clock is either right or a second off.
+constexpr double kLeapAt = 4000.5;
+constexpr WallTime kBeforeLeap =
+    WallTime{std::chrono::seconds{1'798'761'600}} - std::chrono::milliseconds{4'000'500};
+
+void add_leaps(std::vector<Scenario>& out) {
+  struct Row {
+    const char* name;
+    const char* what;
+    const char* mode;
+    double limit;
+  };
+  for (const Row& row : {Row{"leap-system", "leap second, inserted by the kernel", "system", 3 * kMicro},
+                         Row{"leap-step", "leap second, stepped by us", "step", 3 * kMicro},
+                         Row{"leap-slew", "leap second, slewed", "slew", 35e-3}}) {
+    Scenario* s = &add(out, row.name, row.what, row.limit, {lan()}, 8000);
+    s->start = kBeforeLeap;
+    s->leap_at = kLeapAt;
+    s->sources[0].server.leap_at = kLeapAt;
+    s->node.directives = std::string{"leapsecmode "} + row.mode;
+    s->bounded = false;  // for a second of the slew
+  }
+}
+
+// A client of a server that smears follows what is served, not UTC.
+void add_smear(std::vector<Scenario>& out) {
+  Scenario* s =
+      &add(out, "leap-smear", "client of a server that smears the leap second", 8 * kMicro, {lan()}, 3e4);
+  s->start = kBeforeLeap;
+  s->sources[0].server.leap_at = kLeapAt;
+  s->node.directives = "leapsecmode slew\nsmoothtime 400 0.001 leaponly\nallow";
+  s->build = [](World& w) {
+    NodeConfig client;
+    client.oscillator.offset = -0.01;
+    client.oscillator.frequency = -20e-6;
+    client.directives = fmt::format("server {} iburst minpoll 4 maxpoll 4", node_address(0).to_string());
+    w.add(client);
+    w.link(node_address(1), node_address(0), lan().path);
+  };
+  s->error = [](World& w) { return w.node(1).error() - w.node(0).served_error(); };
+  s->bounded = false;
+}
+
 void add_networks(std::vector<Scenario>& out) {
   Scenario* s = &add(out, "asymmetric", "there 40 us longer than back: half of it is the error", 21 * kMicro,
                      {lan()}, 1e4);
@@ -168,6 +212,8 @@ Upstream internet() {
 void add_client_scenarios(std::vector<Scenario>& out) {
   add_numbers(out);
   add_oscillators(out);
+  add_leaps(out);
+  add_smear(out);
   add_networks(out);
   add_refclocks(out);
   add_servers(out);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "clock/leap.hpp"
 #include "clock/virtual_clock.hpp"
 #include "control/config_parse.hpp"
 #include "control/policy.hpp"
@@ -51,11 +52,18 @@ Result<void> Node::KernelClock::step(WallTime /*kernel*/, double seconds) {
   return {};
 }
 
+void Node::KernelClock::notify(const clock::KernelNotice& notice) {
+  if (notice.leap != clock::Leap::insert)
+    leap_ = {};
+  else if (!leap_.at && !leap_.done)
+    leap_.at = clock::start_of_day(oscillator_.read()) + clock::kOneDay;
+}
+
 Node::Daemon::Daemon(Node& node, const control::SourceManager::Options& options,
                      const control::TimePublisher::Settings& time_settings)
     : device{node.config_.free_running
                  ? std::unique_ptr<clock::ClockDevice>{std::make_unique<clock::VirtualClock>()}
-                 : std::make_unique<KernelClock>(node.oscillator_)},
+                 : std::make_unique<KernelClock>(node.oscillator_, node.kernel_leap_)},
       publisher{time_settings, workers},
       manager{node.settings_, options, *device, node},
       started{node.oscillator_.monotonic()} {}
@@ -137,6 +145,7 @@ std::optional<TrueTime> Node::next_timer() const {
   Nanoseconds next = second_timer_;
   if (clock_timer_) next = std::min(next, *clock_timer_);
   for (const auto& [id, at] : timers_) next = std::min(next, at);
+  if (kernel_leap_.at) next = std::min(next, monotonic() + (*kernel_leap_.at - kernel_time()));
   const double left = std::chrono::duration<double>(next - monotonic()).count() / (1 + oscillator_.rate());
   // What the clock shows is rounded down: a nanosecond later it is time.
   return timeline_.now() + true_time(std::max(left, 0.0)) + (left > 0 ? TrueTime{1000} : TrueTime{0});
@@ -144,7 +153,10 @@ std::optional<TrueTime> Node::next_timer() const {
 
 void Node::run_timers() {
   const Nanoseconds now = monotonic();
-  if (clock_timer_ && *clock_timer_ <= now) {
+  if (kernel_leap_.at && kernel_time() >= *kernel_leap_.at) {
+    kernel_leap_ = {std::nullopt, true};
+    oscillator_.step(-1);
+  } else if (clock_timer_ && *clock_timer_ <= now) {
     clock_timer_.reset();
     daemon_->manager.service_clock();
   } else if (second_timer_ <= now) {

@@ -78,16 +78,24 @@ class Node final : private control::SourceHost {
   [[nodiscard]] bool finished() const { return finished_; }                    // maxchange gave up
 
  private:
+  // As the kernel's second_overflow(): told to insert a second, it does so at midnight, once, and is then
+  // deaf to it until told that there is none.
+  struct KernelLeap {
+    std::optional<WallTime> at;
+    bool done = false;
+  };
   class KernelClock final : public clock::ClockDevice {
    public:
-    explicit KernelClock(Oscillator& oscillator) : oscillator_{oscillator} {}
+    KernelClock(Oscillator& oscillator, KernelLeap& leap) : oscillator_{oscillator}, leap_{leap} {}
     [[nodiscard]] WallTime raw(WallTime kernel) const override { return kernel; }
     [[nodiscard]] double frequency() const override { return oscillator_.correction(); }
     [[nodiscard]] Result<void> set_frequency(WallTime kernel, double frequency) override;
     [[nodiscard]] Result<void> step(WallTime kernel, double seconds) override;
+    void notify(const clock::KernelNotice& notice) override;
 
    private:
     Oscillator& oscillator_;
+    KernelLeap& leap_;
   };
   // What lives from start to stop.
   struct Daemon {
@@ -153,6 +161,7 @@ class Node final : private control::SourceHost {
   std::map<control::SourceId, Nanoseconds> timers_;             // monotonic
   std::optional<Nanoseconds> clock_timer_;                      // monotonic
   Nanoseconds second_timer_{0};                                 // monotonic
+  KernelLeap kernel_leap_;
   double first_correction_ = -1;
   double started_at_ = 0;  // s of true time
   unsigned switches_ = 0;

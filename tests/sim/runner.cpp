@@ -57,7 +57,8 @@ class Observer {
  private:
   [[nodiscard]] double error_of(World& world) const {
     if (scenario_.error) return scenario_.error(world);
-    return scenario_.node.free_running ? world.node(0).served_error() : world.node(0).error();
+    const double leap = world.now() >= scenario_.leap_at ? 1 : 0;
+    return leap + (scenario_.node.free_running ? world.node(0).served_error() : world.node(0).error());
   }
 
   const Scenario& scenario_;

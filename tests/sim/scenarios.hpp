@@ -28,6 +28,7 @@ struct Scenario {
   WallTime start = kStart;
   // s after the start of node 0, by which its clock is first corrected; 0: perhaps never.
   double first_limit = 10;
+  double leap_at = 1e18;  // s of true time: UTC inserts a second
 
   // One client, node 0, of some servers; its configuration is `node.directives` and a line for each.
   std::vector<Upstream> sources;
