@@ -246,7 +246,7 @@ class DataPlanePeers(unittest.TestCase):
             reply = w.ask(world.V4)
             self.assertIsNotNone(reply)
             if transport == "af_xdp":
-                self.assertGreater(w.metric("wiretime_xdp_frames_total", reason="peer") or 0, 3, w.metrics_text())
+                self.assertGreater(w.metric("wiretime_xdp_frames_total", reason="peer") or 0, 0, w.metrics_text())
 
     def test_af_xdp(self):
         """a peer is followed on an af_xdp interface"""
