@@ -7,6 +7,10 @@
 #include <limits>
 #include <new>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace wiretime::ntp {
 
 namespace {
@@ -81,14 +85,19 @@ std::size_t buckets_for(std::size_t clients, std::size_t ways, std::size_t fewes
 // Which lanes hold the tag, lane 0 in bit 0. The owner reads its own words: no other thread writes them.
 template <typename Words>
 unsigned lanes_with(const Words& words, std::uint32_t tag) noexcept {
-  using Lanes = std::uint32_t __attribute__((vector_size(16)));
-  static_assert(sizeof(Lanes) == sizeof words);
-  Lanes lanes;
+#ifdef __SSE2__
+  __m128i lanes;
+  static_assert(sizeof lanes == sizeof words);
   std::memcpy(&lanes, static_cast<const void*>(&words), sizeof lanes);
-  const auto equal = (lanes & kTagMask) == tag;  // all ones or all zeros
-  const auto bits = equal & Lanes{1, 2, 4, 8};
-  const auto sum = bits | __builtin_shuffle(bits, Lanes{2, 3, 0, 1});
-  return static_cast<unsigned>(sum[0] | sum[1]);
+  const __m128i tags = _mm_and_si128(lanes, _mm_set1_epi32(static_cast<int>(kTagMask)));
+  const __m128i equal = _mm_cmpeq_epi32(tags, _mm_set1_epi32(static_cast<int>(tag)));
+  return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(equal)));
+#else
+  unsigned found = 0;
+  for (std::size_t lane = 0; lane < words.size(); ++lane)
+    found |= static_cast<unsigned>((words[lane].load(kRelaxed) & kTagMask) == tag) << lane;
+  return found;
+#endif
 }
 
 }  // namespace
@@ -148,16 +157,12 @@ ClientTable::Place ClientTable::place(const IpAddress& address) const noexcept {
 
 // --- owner ------------------------------------------------------------------------------------------------
 
-ClientTable::Slot ClientTable::find_or_replace(const Place& place, std::uint32_t uptime,
-                                               std::uint32_t tokens) noexcept {
-  for (Line* line : {first_line(place), second_line(place)}) {
-    // An empty lane's tag reads as zero, but stands behind the lanes in use.
-    const unsigned lanes = lanes_with(line->key, place.tag);
-    if (lanes == 0) continue;
-    const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
-    if ((line->state[lane].load(kRelaxed) & kIntervalMask) != 0) return {line, lane};
-  }
-  return replace(place, uptime, tokens);
+inline std::size_t ClientTable::lane_in(const Line& line, std::uint32_t tag) noexcept {
+  // An empty lane's tag reads as zero, but stands behind the lanes in use.
+  const unsigned lanes = lanes_with(line.key, tag);
+  if (lanes == 0) return kLanes;
+  const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
+  return (line.state[lane].load(kRelaxed) & kIntervalMask) != 0 ? lane : kLanes;
 }
 
 ClientTable::Slot ClientTable::replace(const Place& place, std::uint32_t uptime,
@@ -194,9 +199,9 @@ ClientTable::Slot ClientTable::replace(const Place& place, std::uint32_t uptime,
   return victim;
 }
 
-inline Admission ClientTable::admit_one(const Place& place, std::uint32_t uptime, const RateLimit& limit,
-                                        std::uint64_t& random) noexcept {
-  const auto [line, lane] = find_or_replace(place, uptime, limit.full);
+inline Admission ClientTable::count(const Slot& slot, std::uint32_t tag, std::uint32_t uptime,
+                                    const RateLimit& limit, std::uint64_t& random) noexcept {
+  const auto [line, lane] = slot;
   const std::uint32_t key = line->key[lane].load(kRelaxed);
   const std::uint32_t state = line->state[lane].load(kRelaxed);
   const std::uint32_t last = line->last[lane].load(kRelaxed);
@@ -235,19 +240,46 @@ inline Admission ClientTable::admit_one(const Place& place, std::uint32_t uptime
       }
     }
   }
-  line->key[lane].store(place.tag | timeout << kTimeoutShift | dropped, kRelaxed);
+  line->key[lane].store(tag | timeout << kTimeoutShift | dropped, kRelaxed);
   line->state[lane].store(drops << kDropsShift | tokens << kTokensShift | interval, kRelaxed);
   return admission;
 }
 
+// Most clients are in the first line of their bucket, which the caller has prefetched. The second lines of
+// the others are fetched all at once and looked at in the end; a client's requests stay in order.
 void ClientTable::admit(std::span<const Place> places, std::uint32_t uptime, const RateLimit& limit,
                         std::uint64_t random, std::span<Admission> out) noexcept {
-  for (std::size_t i = 0; i < places.size(); ++i) out[i] = admit_one(places[i], uptime, limit, random);
+  constexpr std::size_t kBatch = 64;
+  for (; places.size() > kBatch; places = places.subspan(kBatch), out = out.subspan(kBatch))
+    admit(places.first(kBatch), uptime, limit, ++random, out.first(kBatch));
+  std::array<std::uint8_t, kBatch> left;
+  std::size_t left_count = 0;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    Line* const line = first_line(places[i]);
+    const std::size_t lane = lane_in(*line, places[i].tag);
+    if (lane != kLanes) {
+      out[i] = count({line, lane}, places[i].tag, uptime, limit, random);
+    } else {
+      __builtin_prefetch(second_line(places[i]), 1);
+      left[left_count++] = static_cast<std::uint8_t>(i);
+    }
+  }
+  for (std::size_t n = 0; n < left_count; ++n) {
+    const Place& place = places[left[n]];
+    Slot slot{first_line(place),
+              lane_in(*first_line(place), place.tag)};  // an earlier request may have come in
+    if (slot.lane == kLanes) slot = {second_line(place), lane_in(*second_line(place), place.tag)};
+    if (slot.lane == kLanes) slot = replace(place, uptime, limit.full);
+    out[left[n]] = count(slot, place.tag, uptime, limit, random);
+  }
 }
 
 Admission ClientTable::admit(const IpAddress& client, std::uint32_t uptime, const RateLimit& limit,
                              std::uint64_t random) noexcept {
-  return admit_one(place(client), uptime, limit, random);
+  const Place one = place(client);
+  Admission admission;
+  admit({&one, 1}, uptime, limit, random, {&admission, 1});
+  return admission;
 }
 
 // --- control thread ---------------------------------------------------------------------------------------

@@ -81,10 +81,7 @@ class ClientTable {
     p.ipv6 = address;
     return p;
   }
-  static void prefetch(const Place& p) noexcept {
-    __builtin_prefetch(first_line(p), 1);
-    __builtin_prefetch(second_line(p), 1);
-  }
+  static void prefetch(const Place& p) noexcept { __builtin_prefetch(first_line(p), 1); }
 
   // Counts a request from each place at `uptime` and tells what its rate limit says. Order matters where a
   // client comes twice. `random` is used up here; `out` is as long as `places`.
@@ -156,10 +153,11 @@ class ClientTable {
     Line* line;
     std::size_t lane;
   };
-  [[nodiscard]] Slot find_or_replace(const Place& place, std::uint32_t uptime, std::uint32_t tokens) noexcept;
+  // kLanes: not there.
+  [[nodiscard]] static std::size_t lane_in(const Line& line, std::uint32_t tag) noexcept;
   [[nodiscard]] Slot replace(const Place& place, std::uint32_t uptime, std::uint32_t tokens) noexcept;
-  Admission admit_one(const Place& place, std::uint32_t uptime, const RateLimit& limit,
-                      std::uint64_t& random) noexcept;
+  [[nodiscard]] static Admission count(const Slot& slot, std::uint32_t tag, std::uint32_t uptime,
+                                       const RateLimit& limit, std::uint64_t& random) noexcept;
 
   Region v4_;
   Region v6_;

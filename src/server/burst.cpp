@@ -71,7 +71,7 @@ class PlainPath {
         frame.data + frame.parsed.l3_offset + (ipv6 ? net::ipv6::kSource : net::ipv4::kSource);
     if (ipv6 ? !is_ours_v6(source) : !is_ours_v4(source)) return false;
     frame.verdict = kind;
-    if (disposition(kind) != Disposition::reply) return true;
+    if (!is_ntp_answer(kind)) return true;
     const bool allowed = ipv6 ? tables_.access.allows_v6(load_be64(source), load_be64(source + 8))
                               : tables_.access.allows_v4(load_be32(source));
     if (!allowed) {
@@ -94,17 +94,21 @@ class PlainPath {
       state_.clients->admit({places_.data(), count_}, snapshot_.uptime, tables_.rate_limit,
                             state_.random.next(), admissions);
     const ntp::ReplyTemplate reply{snapshot_, frames_[0]->receive, tables_.rate_limit.interval};
+    std::uint64_t random = state_.random.next();
     for (std::size_t i = 0; i < count_; ++i) {
       Frame& frame = *frames_[i];
-      frame.verdict = verdict_of(admissions[i], frame.verdict);
-      if (frame.verdict == Verdict::rate_limited) continue;
-      const std::uint64_t random = state_.random.next();
+      if (admissions[i] != ntp::Admission::answer) {
+        frame.verdict = verdict_of(admissions[i], frame.verdict);
+        if (frame.verdict == Verdict::rate_limited) continue;
+      }
+      random = random * 6'364'136'223'846'793'005U +
+               1'442'695'040'888'963'407U;  // Knuth's MMIX: upper bits are good
       frame.length = net::reverse_plain(frame.data, frame.parsed, shape_);
       net::WordSum sum =
-          reply.write(frame.data + frame.parsed.payload_offset, frame.verdict, frame.receive, random);
+          reply.write(frame.data + frame.parsed.payload_offset, frame.verdict, frame.receive, random >> 32);
       sum.add(frame.sum);
       frame.sum = sum.value();
-      frame.noise = static_cast<std::uint32_t>(random >> 32);
+      frame.noise = static_cast<std::uint32_t>(random >> 42);
     }
     count_ = 0;
   }
