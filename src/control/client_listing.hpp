@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `chronyc clients` over all client tables as if they were one: a global index is a slot of the tables laid
-// end to end, a client whose packets reached several workers is shown once, with its counts added up. Any
-// page costs the same, wherever it starts. Control thread.
+// end to end, a client whose packets reached several workers is shown once, with its counts added up. A
+// page starts where the last one ended, without a search; it goes on until it is full, because chronyc takes
+// one that is not for the last. Control thread.
 #pragma once
 
 #include <cstdint>

@@ -103,10 +103,8 @@ void Controller::refresh_reference() {
   clock::ClockState clock_state;
   if (follows_sources())
     clock_state = upstream_->manager().clock_state();
-  else if (state_.time.local().enabled)
-    ;  // as chronyd without sources: the operator vouches for the clock, whatever others tell the kernel of it
   else if (const auto kernel = os::kernel_clock_status())
-    clock_state = clock_state_of(*kernel, now);
+    clock_state = clock_state_of(*kernel, state_.time.local(), now);
   else
     environment_.log.limited(os::LogLevel::warning, "adjtimex", 1h, "{}", kernel.error().message);
   state_.time.refresh_reference(clock_state, state_.uptime(), now);

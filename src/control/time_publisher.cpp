@@ -39,8 +39,10 @@ clock::TimeSnapshot TimePublisher::kernel_snapshot(Seconds uptime) const {
   return snapshot;
 }
 
-clock::ClockState clock_state_of(const os::KernelClockStatus& kernel, WallTime now) {
+clock::ClockState clock_state_of(const os::KernelClockStatus& kernel, const clock::LocalConfig& local,
+                                 WallTime now) {
   clock::ClockState state;
+  if (local.enabled) return state;
   state.synchronised = kernel.synchronised;
   state.leap = kernel.leap;
   state.stratum = kKernelStratum;

@@ -62,8 +62,10 @@ class TimePublisher {
 };
 
 // The kernel does not say whom it follows: we claim no more than the default stratum of `local`, and refid
-// 127.127.1.0.
-[[nodiscard]] clock::ClockState clock_state_of(const os::KernelClockStatus& kernel, WallTime now);
+// 127.127.1.0. Nothing is taken from it where `local` is configured: then, as with a chronyd without sources,
+// the operator vouches for the clock, whatever others tell the kernel of it.
+[[nodiscard]] clock::ClockState clock_state_of(const os::KernelClockStatus& kernel,
+                                               const clock::LocalConfig& local, WallTime now);
 inline constexpr std::uint8_t kKernelStratum = 10;
 inline constexpr std::uint32_t kKernelRefid = 0x7F7F'0100U;
 

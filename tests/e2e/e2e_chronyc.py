@@ -151,12 +151,7 @@ class Chronyc:
         self.assertIsNone(self.world.ask(world.V4, timeout=0.3))
 
 
-class KernelSockets(Chronyc, unittest.TestCase):
-    transport = "kernel"
-
-
-class AfXdp(Chronyc, unittest.TestCase):
-    transport = "af_xdp"
+globals().update(world.per_transport(Chronyc, ("kernel", "af_xdp")))
 
 
 if __name__ == "__main__":

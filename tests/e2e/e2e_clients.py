@@ -92,20 +92,7 @@ def add_client_cases():
 add_client_cases()
 
 
-class KernelSockets(Clients, unittest.TestCase):
-    transport = "kernel"
-
-
-class AfPacket(Clients, unittest.TestCase):
-    transport = "af_packet"
-
-
-class AfXdp(Clients, unittest.TestCase):
-    transport = "af_xdp"
-
-
-class Memif(Clients, unittest.TestCase):
-    transport = "memif"
+globals().update(world.per_transport(Clients))
 
 
 if __name__ == "__main__":

@@ -119,16 +119,7 @@ class HostNetwork:
             self.assertIsNotNone(self.world.ask(server, timeout=3))
 
 
-class AfXdp(HostNetwork, unittest.TestCase):
-    transport = "af_xdp"
-
-
-class AfPacket(HostNetwork, unittest.TestCase):
-    transport = "af_packet"
-
-
-class KernelSockets(HostNetwork, unittest.TestCase):
-    transport = "kernel"
+globals().update(world.per_transport(HostNetwork, ("af_xdp", "af_packet", "kernel")))
 
 
 class Memif(unittest.TestCase):

@@ -195,16 +195,7 @@ class Serving:
         self.assertEqual(self.authenticated(), before)
 
 
-class ServingKernel(Serving, unittest.TestCase):
-    transport = "kernel"
-
-
-class ServingAfPacket(Serving, unittest.TestCase):
-    transport = "af_packet"
-
-
-class ServingAfXdp(Serving, unittest.TestCase):
-    transport = "af_xdp"
+globals().update(world.per_transport(Serving, ("kernel", "af_packet", "af_xdp"), prefix="Serving"))
 
 
 if __name__ == "__main__":

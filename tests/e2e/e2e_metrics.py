@@ -107,12 +107,7 @@ class Metrics:
                 connection.close()
 
 
-class KernelSockets(Metrics, unittest.TestCase):
-    transport = "kernel"
-
-
-class AfXdp(Metrics, unittest.TestCase):
-    transport = "af_xdp"
+globals().update(world.per_transport(Metrics, ("kernel", "af_xdp")))
 
 
 if __name__ == "__main__":

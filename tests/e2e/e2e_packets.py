@@ -200,20 +200,7 @@ def add_bad_cases():
 add_bad_cases()
 
 
-class KernelSockets(Packets, unittest.TestCase):
-    transport = "kernel"
-
-
-class AfPacket(Packets, unittest.TestCase):
-    transport = "af_packet"
-
-
-class AfXdp(Packets, unittest.TestCase):
-    transport = "af_xdp"
-
-
-class Memif(Packets, unittest.TestCase):
-    transport = "memif"
+globals().update(world.per_transport(Packets))
 
 
 if __name__ == "__main__":

@@ -60,9 +60,8 @@ class RateLimit:
         self.assertNotEqual(reply.payload[1], 0)
 
 
-for name in world.TRANSPORTS:
-    title = "".join(part.capitalize() for part in name.split("_"))
-    globals()[title] = type(title, (RateLimit, unittest.TestCase), {"transport": name})
+globals().update(world.per_transport(RateLimit))
+
 
 if __name__ == "__main__":
     tap.main()

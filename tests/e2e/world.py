@@ -12,6 +12,7 @@ import pathlib
 import socket
 import subprocess
 import time
+import unittest
 import urllib.request
 
 import frames
@@ -25,6 +26,13 @@ TRANSPORTS = ("kernel", "af_packet", "af_xdp", "memif")
 METRICS = "metricsport 9123\nbindmetricsaddress 127.0.0.1\n"
 SERVE = "local stratum 10 orphan distance 0.1\n"
 ALLOW = "allow 10.99.0.0/16\nallow fd99::/32\n"
+
+
+def per_transport(base, transports=TRANSPORTS, prefix=""):
+    """A test case for each transport made of the tests in `base`, by name: for a test module's globals()."""
+    names = {"kernel": "KernelSockets", "af_packet": "AfPacket", "af_xdp": "AfXdp", "memif": "Memif"}
+    return {prefix + names[transport]: type(prefix + names[transport], (base, unittest.TestCase),
+                                            {"transport": transport, "__module__": base.__module__}) for transport in transports}
 
 
 def wiretimed():

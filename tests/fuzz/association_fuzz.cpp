@@ -7,15 +7,12 @@
 #include <memory>
 
 #include "ntp/association.hpp"
+#include "require.hpp"
 
 using namespace wiretime;
 using namespace wiretime::ntp;
 
 namespace {
-
-void require(bool truth) {
-  if (!truth) std::abort();
-}
 
 class Script {
  public:

@@ -13,16 +13,13 @@
 
 #include "control/command_line.hpp"
 #include "control/config_parse.hpp"
+#include "require.hpp"
 #include "tests/unit/control/memory_reader.hpp"
 
 using namespace wiretime;
 using namespace wiretime::control;
 
 namespace {
-
-void require(bool truth) {
-  if (!truth) std::abort();
-}
 
 // For the operator's log: one line, no control characters, and what was expected.
 void require_message(const std::string& text) {

@@ -8,6 +8,7 @@
 #include "net/neighbor.hpp"
 #include "ntp/mac.hpp"
 #include "ntp/packet.hpp"
+#include "require.hpp"
 #include "server/burst.hpp"
 #include "tests/unit/ntp/keys.hpp"
 
@@ -33,10 +34,6 @@ server::LocalAddresses addresses_of(std::span<const std::byte> frame) {
     if (frame.size() >= at + 40) ours.push_back(IpAddress::v6(frame.data() + at + 24));
   }
   return server::LocalAddresses{ours};
-}
-
-void require(bool truth) {
-  if (!truth) std::abort();
 }
 
 }  // namespace

@@ -6,17 +6,10 @@
 #include <string>
 
 #include "control/key_file.hpp"
+#include "require.hpp"
 
 using namespace wiretime;
 using namespace wiretime::control;
-
-namespace {
-
-void require(bool truth) {
-  if (!truth) std::abort();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string text(size, '\0');

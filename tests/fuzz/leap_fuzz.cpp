@@ -8,15 +8,12 @@
 
 #include "clock/leap.hpp"
 #include "clock/temperature.hpp"
+#include "require.hpp"
 
 using namespace wiretime;
 using namespace wiretime::clock;
 
 namespace {
-
-void require(bool truth) {
-  if (!truth) std::abort();
-}
 
 void check(const Result<LeapTable>& table) {
   if (!table) {

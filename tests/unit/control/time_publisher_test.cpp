@@ -122,15 +122,18 @@ TEST_CASE("the kernel's clock is claimed no better than it says") {
   kernel.synchronised = true;
   kernel.leap = clock::Leap::insert;
   kernel.max_error = 12ms;
-  const auto state = control::clock_state_of(kernel, kNow);
+  const auto state = control::clock_state_of(kernel, {}, kNow);
   CHECK(state.synchronised);
+  clock::LocalConfig local;
+  local.enabled = true;
+  CHECK_FALSE(control::clock_state_of(kernel, local, kNow).synchronised);
   CHECK(state.leap == clock::Leap::insert);
   CHECK(state.stratum == 10);
   CHECK(state.refid == 0x7F7F0100U);
   CHECK(state.root_dispersion == 12ms);
   CHECK(state.reference_time <= kNow);
   kernel.synchronised = false;
-  CHECK_FALSE(control::clock_state_of(kernel, kNow).synchronised);
+  CHECK_FALSE(control::clock_state_of(kernel, {}, kNow).synchronised);
 }
 
 TEST_CASE("precision is the smallest step of the clock within what replies may say") {
