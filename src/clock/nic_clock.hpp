@@ -33,7 +33,8 @@ class NicClock {
 
   // Largest correction, s/s; 0: cannot be steered.
   [[nodiscard]] virtual double max_adjustment() const { return 0; }
-  // What the clock is corrected by from now on, s/s; positive runs faster.
+  // What the clock is corrected by, s/s; positive runs faster.
+  [[nodiscard]] virtual double frequency() const { return 0; }
   [[nodiscard]] virtual Result<void> set_frequency(double /*frequency*/) { return fail("not possible"); }
   // Forward for positive.
   [[nodiscard]] virtual Result<void> step(Nanoseconds /*by*/) { return fail("not possible"); }

@@ -3,13 +3,13 @@
 // then on it is asked now and then, or its descriptor says when there is something. Control thread.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/result.hpp"
 #include "clock/refclock.hpp"
+#include "os/ptp_clock.hpp"
 
 namespace wiretime::os {
 
@@ -31,10 +31,6 @@ using DriverResult = Result<std::unique_ptr<RefclockDriver>>;
 [[nodiscard]] DriverResult open_shm_refclock(unsigned unit, unsigned permissions);
 // A unix datagram socket, made here; a stale one is replaced.
 [[nodiscard]] DriverResult open_sock_refclock(const std::string& path);
-
-// ::ioctl, or what a test puts in the place of a device.
-using Ioctl = std::function<int(int fd, unsigned long request, void* argument)>;
-[[nodiscard]] Ioctl system_ioctl();
 
 // A device of the kernel's PPS interface (RFC 2783). `clear`: the falling edge counts.
 [[nodiscard]] DriverResult open_pps_refclock(const std::string& device, bool clear,

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // PHC: a PTP clock read against the system's clock, in the best way that kernel and device offer; or (extpps)
 // the pulses that it stamps for us. linux/ptp_clock.h.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/ethtool.h>
-#include <linux/if.h>
 #include <linux/ptp_clock.h>
-#include <linux/sockios.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstring>
-
 #include "clock/phc_map.hpp"
-#include "os/file_descriptor.hpp"
+#include "os/ptp_clock.hpp"
 #include "os/refclock_driver.hpp"
 #include "os/system_error.hpp"
 
@@ -28,11 +20,7 @@ WallTime to_time(const ptp_clock_time& t) {
 
 class PhcRefclock final : public RefclockDriver {
  public:
-  PhcRefclock(FileDescriptor fd, const PhcOptions& options, Ioctl ioctl)
-      : fd_{std::move(fd)},
-        options_{options},
-        ioctl_{std::move(ioctl)},
-        way_{options.nocrossts ? Way::extended : Way::precise} {}
+  PhcRefclock(PtpClock clock, const PhcOptions& options) : clock_{std::move(clock)}, options_{options} {}
   PhcRefclock(const PhcRefclock&) = delete;
   PhcRefclock& operator=(const PhcRefclock&) = delete;
   ~PhcRefclock() override {
@@ -45,7 +33,7 @@ class PhcRefclock final : public RefclockDriver {
       pin.index = static_cast<unsigned>(options_.pin);
       pin.func = PTP_PF_EXTTS;
       pin.chan = options_.channel;
-      if (ioctl_(fd_.get(), PTP_PIN_SETFUNC, &pin) < 0)
+      if (clock_.ioctl(PTP_PIN_SETFUNC, &pin) < 0)
         return fail(
             fmt::format("cannot make pin {} an input for pulses: {} (a pin with a fixed function: "
                         "\":pin=-1\")",
@@ -58,23 +46,18 @@ class PhcRefclock final : public RefclockDriver {
   }
 
   std::optional<clock::ClockReading> poll() override {
-    auto reading = read();
-    while (!reading && way_ != Way::plain && !worked_) {
-      way_ = way_ == Way::precise ? Way::extended : Way::plain;
-      reading = read();
-    }
+    const auto reading = clock::best_reading(clock_.read());
     if (!reading) return std::nullopt;
-    worked_ = true;
     if (!options_.extpps) return reading;
     map_.add(*reading);
     return std::nullopt;
   }
 
-  int fd() const override { return options_.extpps ? fd_.get() : -1; }
+  int fd() const override { return options_.extpps ? clock_.fd() : -1; }
 
   std::optional<clock::ClockReading> receive() override {
     ptp_extts_event event{};
-    if (::read(fd_.get(), &event, sizeof event) != sizeof event) return std::nullopt;
+    if (::read(clock_.fd(), &event, sizeof event) != sizeof event) return std::nullopt;
     const WallTime device = to_time(event.t);
     if (event.index != options_.channel || device == last_pulse_) return std::nullopt;
     last_pulse_ = device;
@@ -88,83 +71,30 @@ class PhcRefclock final : public RefclockDriver {
   }
 
  private:
-  enum class Way : std::uint8_t { precise, extended, plain };
-
   bool switch_pulses(unsigned flags) {
     ptp_extts_request request{};
     request.index = options_.channel;
     request.flags = flags;
-    return ioctl_(fd_.get(), PTP_EXTTS_REQUEST, &request) >= 0;
+    return clock_.ioctl(PTP_EXTTS_REQUEST, &request) >= 0;
   }
 
-  [[nodiscard]] std::optional<clock::ClockReading> read() {
-    std::array<clock::CrossStamp, PTP_MAX_SAMPLES> stamps;
-    std::size_t count = 0;
-    if (way_ == Way::precise) {
-      ptp_sys_offset_precise precise{};
-      if (ioctl_(fd_.get(), PTP_SYS_OFFSET_PRECISE, &precise) < 0) return std::nullopt;
-      const WallTime system = to_time(precise.sys_realtime);
-      stamps[count++] = {system, to_time(precise.device), system};
-    } else if (way_ == Way::extended) {
-      ptp_sys_offset_extended extended{};
-      extended.n_samples = PTP_MAX_SAMPLES;
-      if (ioctl_(fd_.get(), PTP_SYS_OFFSET_EXTENDED, &extended) < 0) return std::nullopt;
-      for (const auto& ts : extended.ts) stamps[count++] = {to_time(ts[0]), to_time(ts[1]), to_time(ts[2])};
-    } else {
-      ptp_sys_offset plain{};
-      plain.n_samples = PTP_MAX_SAMPLES;
-      if (ioctl_(fd_.get(), PTP_SYS_OFFSET, &plain) < 0) return std::nullopt;
-      for (; count < PTP_MAX_SAMPLES; ++count) {
-        const ptp_clock_time* const ts = &plain.ts[2 * count];
-        stamps[count] = {to_time(ts[0]), to_time(ts[1]), to_time(ts[2])};
-      }
-    }
-    return clock::best_reading(std::span{stamps}.first(count));
-  }
-
-  FileDescriptor fd_;
+  PtpClock clock_;
   PhcOptions options_;
-  Ioctl ioctl_;
-  Way way_;
-  bool worked_ = false;  // the way was found: later failures pass
   clock::PhcMap map_;
   WallTime last_pulse_{};
 };
-
-Result<std::string> device_of(const std::string& interface, const Ioctl& ioctl) {
-  const FileDescriptor fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  ethtool_ts_info info{};
-  info.cmd = ETHTOOL_GET_TS_INFO;
-  info.phc_index = -1;
-  ifreq request{};
-  if (interface.size() >= sizeof request.ifr_name) return fail("no such network interface");
-  std::memcpy(request.ifr_name, interface.data(), interface.size());
-  request.ifr_data = reinterpret_cast<char*>(&info);
-  if (ioctl(fd.get(), SIOCETHTOOL, &request) < 0) return fail(errno_text());
-  if (info.phc_index < 0) return fail("this network interface has no PTP clock");
-  return fmt::format("/dev/ptp{}", info.phc_index);
-}
 
 }  // namespace
 
 DriverResult open_phc_refclock(const std::string& device_or_interface, const PhcOptions& options,
                                const Ioctl& ioctl) {
-  std::string device = device_or_interface;
   const auto refuse = [&](const std::string& why) {
     return fail(fmt::format("refclock PHC {}: {}", device_or_interface, why));
   };
-  if (device.find('/') == std::string::npos) {
-    auto found = device_of(device_or_interface, ioctl);
-    if (!found) return refuse(found.error().message);
-    device = std::move(*found);
-  }
   // Pins and channels can only be set through a descriptor open for writing.
-  FileDescriptor fd{open(device.c_str(), (options.extpps ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK)};
-  if (!fd.valid()) return refuse(fmt::format("cannot open {}: {}", device, errno_text()));
-  ptp_clock_caps able{};
-  if (ioctl(fd.get(), PTP_CLOCK_GETCAPS, &able) < 0)
-    return refuse(fmt::format("{} is not a PTP clock: {}", device, errno_text()));
-  auto driver = std::make_unique<PhcRefclock>(std::move(fd), options, ioctl);
+  auto clock = PtpClock::open(device_or_interface, {options.extpps, options.nocrossts}, {ioctl});
+  if (!clock) return refuse(clock.error().message);
+  auto driver = std::make_unique<PhcRefclock>(std::move(*clock), options);
   if (options.extpps)
     if (auto started = driver->start_pulses(); !started) return refuse(started.error().message);
   return driver;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/pps.h>
-#include <sys/ioctl.h>
 
 #include "os/file_descriptor.hpp"
 #include "os/refclock_driver.hpp"
@@ -40,10 +39,6 @@ class PpsRefclock final : public RefclockDriver {
 };
 
 }  // namespace
-
-Ioctl system_ioctl() {
-  return [](int fd, unsigned long request, void* argument) { return ::ioctl(fd, request, argument); };
-}
 
 DriverResult open_pps_refclock(const std::string& device, bool clear, const Ioctl& ioctl) {
   const auto refuse = [&](const char* what) {

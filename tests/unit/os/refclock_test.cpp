@@ -21,6 +21,7 @@
 
 #include "catch.hpp"
 #include "clock/refclock_format.hpp"
+#include "ioctl_device.hpp"
 #include "os/refclock_driver.hpp"
 #include "os/socket.hpp"
 #include "temporary_directory.hpp"
@@ -63,37 +64,6 @@ class Segment {
  private:
   int id_ = -1;
 };
-
-// A device that is only ioctls. The descriptor is that of a plain file.
-struct Device {
-  Device() { std::ofstream{path}; }
-  [[nodiscard]] Ioctl ioctl() {
-    return [this](int, unsigned long request, void* argument) {
-      const auto handler = handlers.find(request);
-      if (handler == handlers.end()) {
-        errno = ENOTTY;
-        return -1;
-      }
-      return handler->second(argument);
-    };
-  }
-  template <typename T>
-  void on(unsigned long request, std::function<int(T&)> handler) {
-    handlers[request] = [handler](void* argument) { return handler(*static_cast<T*>(argument)); };
-  }
-
-  TemporaryDirectory dir;
-  std::string path = dir / "device";
-  std::map<unsigned long, std::function<int(void*)>> handlers;
-};
-
-ptp_clock_time ptp_time(Nanoseconds t) {
-  const auto whole = std::chrono::floor<std::chrono::seconds>(t);
-  ptp_clock_time out{};
-  out.sec = whole.count();
-  out.nsec = static_cast<unsigned>((t - whole).count());
-  return out;
-}
 
 constexpr auto kNow = Nanoseconds{1'800'000'000s};
 
