@@ -184,7 +184,8 @@ void NicMap::fit() {
 
 bool NicMap::ready(Ticks now) const {
   if (!line_ || in_doubt_) return false;
-  return static_cast<double>(now.value - readings_.back().ticks.value) < kExpiry * ticks_per_second_;
+  const auto age = static_cast<std::int64_t>(now.value - readings_.back().ticks.value);
+  return static_cast<double>(age) < kExpiry * ticks_per_second_;
 }
 
 NicSnapshot NicMap::snapshot() const {
@@ -204,7 +205,7 @@ NicSnapshot NicMap::snapshot() const {
   return s;
 }
 
-void NicMap::steered(Ticks at, double frequency, Nanoseconds step) {
+void NicMap::steered(Ticks at, double frequency) {
   if (readings_.empty()) return;
   const Reading last = readings_.back();
   const double rate = ticks_per_nic();
@@ -213,13 +214,20 @@ void NicMap::steered(Ticks at, double frequency, Nanoseconds step) {
       (static_cast<double>(static_cast<std::int64_t>(at.value - last.ticks.value)) - offset) / rate;
   for (Reading& r : readings_) {
     const double before = since + static_cast<double>(last.nic - r.nic);
-    const double move = static_cast<double>(step.count()) - before * frequency;
+    const double move = -before * frequency;
     const double whole = std::round(move);
     r.nic += static_cast<std::uint64_t>(static_cast<std::int64_t>(whole));
     r.fraction -= (move - whole) * rate;
   }
   suspect_.reset();
   if (line_) fit();
+}
+
+void NicMap::forget() {
+  readings_.clear();
+  line_.reset();
+  suspect_.reset();
+  in_doubt_ = false;
 }
 
 double NicMap::nic_ticks_per_second() const {

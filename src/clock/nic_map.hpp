@@ -47,9 +47,11 @@ class NicMap {
   // The rate is 0 unless ready.
   [[nodiscard]] NicSnapshot snapshot() const;
 
-  // We have corrected the clock, at counter `at`: it runs faster by `frequency` (s/s) than before and was
-  // advanced by `step`. Earlier readings become what they would have been, had that always been so.
-  void steered(Ticks at, double frequency, Nanoseconds step);
+  // We have corrected the clock: since counter `at` it runs faster by `frequency` (s/s) than before. Earlier
+  // readings become what they would have been, had that always been so.
+  void steered(Ticks at, double frequency);
+  // We have set the clock: trust nothing but what comes.
+  void forget();
 
   // NIC's ticks in a second of the counter; 0 until known.
   [[nodiscard]] double nic_ticks_per_second() const;
