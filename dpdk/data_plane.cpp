@@ -9,7 +9,9 @@
 #include "dpdk/client_memory.hpp"
 #include "dpdk/devargs.hpp"
 #include "dpdk/eal.hpp"
+#include "dpdk/interface.hpp"
 #include "dpdk/memif_links.hpp"
+#include "dpdk/placement.hpp"
 #include "dpdk/port.hpp"
 #include "dpdk/receive_time.hpp"
 #include "dpdk/worker.hpp"
@@ -23,14 +25,7 @@ constexpr unsigned kAnnouncements = 3;  // after a link came up: the far side ma
 
 Result<void> check(const DataPlaneOptions& options) {
   if (options.ports.empty()) return fail("no dataplane line: nothing for DPDK to do");
-  std::size_t queues = 0;
-  for (const auto& port : options.ports) queues += port.queues;
-  if (options.worker_cpus.size() > queues)
-    return fail(
-        fmt::format("workercpus: {} CPUs named for {} queue{} in total; name fewer, or give a dataplane line "
-                    "`queues N`",
-                    options.worker_cpus.size(), queues, queues == 1 ? "" : "s"));
-  return {};
+  return check_queues(options.ports, options.worker_cpus.size(), RTE_MAX_ETHPORTS);
 }
 
 EalOptions eal_options(const DataPlaneOptions& options) {
@@ -113,6 +108,7 @@ Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& opti
   if (!eal) return plane->pass_on_driver_log(), tl::make_unexpected(eal.error());
   plane->eal_ = std::move(*eal);
   plane->offsets_->update();
+  plane->place(options);
   if (auto done = plane->open_ports(options); !done)
     return plane->pass_on_driver_log(), tl::make_unexpected(done.error());
   plane->make_workers(options);
@@ -122,11 +118,34 @@ Result<std::unique_ptr<DataPlane>> DataPlane::start(const DataPlaneOptions& opti
   return plane;
 }
 
+void DataPlane::place(const DataPlaneOptions& options) {
+  std::vector<int> worker_nodes{kUnknownNode};
+  if (!options.worker_cpus.empty()) worker_nodes.clear();
+  for (const unsigned cpu : options.worker_cpus) worker_nodes.push_back(numa_node_of_cpu(cpu));
+  std::vector<int> queue_nodes;
+  for (const auto& port : options.ports) queue_nodes.insert(queue_nodes.end(), port.queues, numa_node(port));
+  const auto homes = place_queues(queue_nodes, worker_nodes);
+
+  for (std::size_t port = 0; port < options.ports.size(); ++port) {
+    for (unsigned q = 0; q < options.ports[port].queues; ++q) {
+      const unsigned worker = homes[placed_.size()];
+      const unsigned cpu = options.worker_cpus.empty() ? 0 : options.worker_cpus[worker];
+      placed_.push_back({port, options.ports[port].device, q, queue_nodes[placed_.size()], worker, cpu,
+                         worker_nodes[worker]});
+    }
+  }
+  for (const std::string& warning : remote_warnings(placed_)) log_.warning("{}", warning);
+}
+
 Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
   for (const auto& config : options.ports) {
     const auto& generic = options.generic_xdp;
-    const bool copy_mode = std::find(generic.begin(), generic.end(), config.device) != generic.end();
-    auto port = Port::open(config, static_cast<unsigned>(ports_.size()), copy_mode, driver_log_);
+    PortOptions wanted;
+    wanted.number = static_cast<unsigned>(ports_.size());
+    wanted.copy_mode = std::find(generic.begin(), generic.end(), config.device) != generic.end();
+    for (const PlacedQueue& q : placed_)
+      if (q.port == ports_.size()) wanted.nodes.push_back(q.node != kUnknownNode ? q.node : q.cpu_node);
+    auto port = Port::open(config, wanted, driver_log_);
     if (!port) return tl::make_unexpected(port.error());
     auto served = std::make_unique<ServedPort>();
     served->port = std::move(*port);
@@ -153,15 +172,7 @@ void DataPlane::make_workers(const DataPlaneOptions& options) {
     workers_.push_back(std::make_unique<Worker>(number, options.idle, channels_, *offsets_));
   pulses_.assign(workers_.size(), {0, now});
 
-  // Queues go round over the workers from port to port: with as many queues a port as workers, queue n is
-  // worker n's.
-  unsigned next = 0;
-  for (auto& served : ports_) {
-    for (std::uint16_t q = 0; q < served->port->config().queues; ++q) {
-      add_queue(*served, q, *workers_[next], next, options);
-      next = (next + 1) % static_cast<unsigned>(workers_.size());
-    }
-  }
+  for (const PlacedQueue& q : placed_) add_queue(*ports_[q.port], q, options);
 
   std::vector<MemifLinks::Link> links;
   for (auto& served : ports_)
@@ -172,20 +183,19 @@ void DataPlane::make_workers(const DataPlaneOptions& options) {
   memif_links_ = std::make_unique<MemifLinks>(std::move(links), std::move(workers));
 }
 
-void DataPlane::add_queue(ServedPort& served, std::uint16_t queue, Worker& worker, unsigned worker_number,
-                          const DataPlaneOptions& options) {
+void DataPlane::add_queue(ServedPort& served, const PlacedQueue& placed, const DataPlaneOptions& options) {
   const Port& port = *served.port;
   const bool owned = !port.config().kernel_owns_port();
   PortQueue q;
-  q.port = port.id();
-  q.queue = queue;
-  q.pool = port.pool(queue);
-  q.state = state_of(port, worker_number, options);
+  q.port = port.queue(placed.queue).device;
+  q.queue = port.queue(placed.queue).queue;
+  q.pool = port.pool(placed.queue);
+  q.state = state_of(port, placed.worker, options);
   q.owned = owned ? &served.owned : nullptr;
   q.xdp_metadata = port.config().kind == server::DataplaneConfig::Kind::af_xdp;
   if (port.config().kind == server::DataplaneConfig::Kind::memif) q.serve = &served.serve;
-  q.announce = owned && queue == 0 ? &served.announce : nullptr;
-  worker.add_queue(q);
+  q.announce = owned && placed.queue == 0 ? &served.announce : nullptr;
+  workers_[placed.worker]->add_queue(q);
 }
 
 server::WorkerState* DataPlane::state_of(const Port& port, unsigned worker, const DataPlaneOptions& options) {
@@ -209,13 +219,23 @@ Result<void> DataPlane::launch() {
     const int code = rte_eal_remote_launch(run_worker, workers_[number].get(), Eal::worker_lcore(number));
     if (code != 0) return fail(fmt::format("worker {} does not start: DPDK's lcore is busy", number));
   }
-  for (std::size_t i = 0; i < ports_.size(); ++i) {
-    const PortInfo& info = infos_[i];
-    log_.info("{}", os::fields("data plane port opened", "port", info.name, "driver", info.driver, "mac",
-                               format_mac(info.mac), "queues", info.queues, "workers", workers_.size(),
-                               "hugepages", hugepages() ? "yes" : "no"));
-  }
+  for (std::size_t i = 0; i < ports_.size(); ++i) tell_opened(i);
   return {};
+}
+
+void DataPlane::tell_opened(std::size_t number) {
+  const Port& port = *ports_[number]->port;
+  const PortInfo& info = infos_[number];
+  std::string workers;
+  for (const PlacedQueue& q : placed_)
+    if (q.port == number) workers += fmt::format("{}{}", workers.empty() ? "" : ",", q.worker);
+  log_.info("{}", os::fields("data plane port opened", "port", info.name, "driver", info.driver, "mac",
+                             format_mac(info.mac), "queues", info.queues, "workers", workers, "hash",
+                             info.queues > 1 ? name(port.spread()) : "none", "hugepages",
+                             hugepages() ? "yes" : "no"));
+  for (const std::string& warning :
+       spread_warnings(port.config(), port.spread(), receive_queues(port.name())))
+    log_.warning("{}", warning);
 }
 
 DataPlane::~DataPlane() {

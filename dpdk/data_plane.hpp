@@ -15,6 +15,7 @@
 
 #include "base/result.hpp"
 #include "dpdk/driver_log.hpp"
+#include "dpdk/placement.hpp"
 #include "dpdk/port_info.hpp"
 #include "os/log.hpp"
 #include "server/dataplane_config.hpp"
@@ -73,13 +74,14 @@ class DataPlane {
 
   DataPlane(server::Channels& channels, os::Log& log);
 
+  void place(const DataPlaneOptions& options);
   [[nodiscard]] Result<void> open_ports(const DataPlaneOptions& options);
   void make_workers(const DataPlaneOptions& options);
-  void add_queue(ServedPort& served, std::uint16_t queue, Worker& worker, unsigned worker_number,
-                 const DataPlaneOptions& options);
+  void add_queue(ServedPort& served, const PlacedQueue& placed, const DataPlaneOptions& options);
   [[nodiscard]] server::WorkerState* state_of(const Port& port, unsigned worker,
                                               const DataPlaneOptions& options);
   [[nodiscard]] Result<void> launch();
+  void tell_opened(std::size_t port);
   void look_at(ServedPort& served, PortInfo& info);
   void check_pulse();
   void pass_on_driver_log();
@@ -92,6 +94,7 @@ class DataPlane {
   std::unique_ptr<ClockOffsets> offsets_;
   std::vector<std::unique_ptr<server::WorkerState>> states_;
   std::vector<server::WorkerState*> state_view_;
+  std::vector<PlacedQueue> placed_;  // by port
   std::vector<std::unique_ptr<ServedPort>> ports_;
   std::vector<PortInfo> infos_;  // by port
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -18,25 +18,31 @@ std::string_view before_comma(std::string_view text) {
 
 }  // namespace
 
-std::string device_name(const Config& config, unsigned number) {
+unsigned device_count(const Config& config) {
+  return config.kind == Kind::af_xdp ? config.queues : 1;
+}
+
+std::string device_name(const Config& config, unsigned number, unsigned index) {
   switch (config.kind) {
     case Kind::pci:
       return config.device;
     case Kind::vdev:
       return std::string{before_comma(config.device)};
+    case Kind::af_xdp:
+      return fmt::format("net_af_xdp{}q{}", number, index);
     default:
       return fmt::format("net_{}{}", server::name(config.kind), number);
   }
 }
 
-std::string device_arguments(const Config& config, unsigned number, bool copy_mode) {
-  const std::string name = device_name(config, number);
+std::string device_arguments(const Config& config, unsigned number, unsigned index, bool copy_mode) {
+  const std::string name = device_name(config, number, index);
   switch (config.kind) {
     case Kind::af_xdp:
       // No xdp_prog: our own program is attached already and libxdp adopts it. busy_budget=0: otherwise every
       // empty poll is a system call.
-      return fmt::format("{},iface={},start_queue=0,queue_count={},busy_budget=0{}", name, config.device,
-                         config.queues, copy_mode ? ",force_copy=1" : "");
+      return fmt::format("{},iface={},start_queue={},queue_count=1,busy_budget=0{}", name, config.device,
+                         index, copy_mode ? ",force_copy=1" : "");
     case Kind::af_packet:
       // The driver puts back the tag that the kernel took off, but always as 802.1Q: an outer 802.1ad tag
       // comes and goes as 0x8100.
@@ -55,8 +61,13 @@ std::string device_arguments(const Config& config, unsigned number, bool copy_mo
 
 std::optional<std::string> driver_file(const Config& config) {
   if (config.kind == Kind::pci) return std::nullopt;
-  std::string name = device_name(config, 0);
-  while (!name.empty() && name.back() >= '0' && name.back() <= '9') name.pop_back();
+  std::string name{server::name(config.kind)};
+  if (config.kind == Kind::vdev) {
+    name = before_comma(config.device);
+    while (!name.empty() && name.back() >= '0' && name.back() <= '9') name.pop_back();
+  } else {
+    name.insert(0, "net_");
+  }
   if (name.compare(0, 4, "net_") != 0) return std::nullopt;
   if (name == "net_virtio_user") name = "net_virtio";
   return fmt::format("librte_{}.so", name);

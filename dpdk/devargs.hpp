@@ -21,12 +21,17 @@ struct QueueSize {
 // Payload room of a buffer: any frame of the usual MTU with two VLAN tags, and the driver's headroom.
 inline constexpr std::size_t kBufferRoom = 2176;
 
-// `number`: of the port, 0, 1, ...; makes the device name unique within the process.
-[[nodiscard]] std::string device_name(const server::DataplaneConfig& config, unsigned number);
+// How many DPDK devices the port is: for af_xdp one for each queue, because net_af_xdp asks ethtool for the
+// number of "combined" channels and takes an interface that has none, or separate ones, for one with a single
+// queue; else one with all queues.
+[[nodiscard]] unsigned device_count(const server::DataplaneConfig& config);
+// `number`: of the port, 0, 1, ...; makes the device name unique within the process. `index`: which of the
+// port's devices.
+[[nodiscard]] std::string device_name(const server::DataplaneConfig& config, unsigned number, unsigned index);
 // What rte_dev_probe takes: "name,argument=value,...". Not for pci, which EAL probes itself. `copy_mode`:
 // af_xdp must not try zero copy, because the XDP program runs in generic mode.
 [[nodiscard]] std::string device_arguments(const server::DataplaneConfig& config, unsigned number,
-                                           bool copy_mode);
+                                           unsigned index, bool copy_mode);
 
 // File name of the driver, "librte_net_af_xdp.so"; nullopt when any driver may be meant (pci).
 [[nodiscard]] std::optional<std::string> driver_file(const server::DataplaneConfig& config);

@@ -63,8 +63,8 @@ constexpr Option<DataplaneConfig> kRole{
 
 constexpr Option<DataplaneConfig> kXdpOptions[] = {kQueues};
 constexpr Option<DataplaneConfig> kPciOptions[] = {kAddress, kGateway, kVlan, kQueues};
-constexpr Option<DataplaneConfig> kMemifOptions[] = {kRole, kAddress, kGateway, kVlan};
-constexpr Option<DataplaneConfig> kVdevOptions[] = {kAddress, kGateway, kVlan};
+constexpr Option<DataplaneConfig> kMemifOptions[] = {kRole, kAddress, kGateway, kVlan, kQueues};
+constexpr Option<DataplaneConfig> kVdevOptions[] = {kAddress, kGateway, kVlan, kQueues};
 
 std::span<const Option<DataplaneConfig>> options_of(Kind kind) {
   switch (kind) {

@@ -138,6 +138,56 @@ TEST_CASE("two ports on one wire hear each other's announcements", "[.memif]") {
   }));
 }
 
+TEST_CASE("two workers share a port's queues, and each keeps what came to its own", "[.queues]") {
+  const TemporaryDirectory directory;
+  std::vector<Bytes> of_queue[2];
+  for (unsigned i = 0; i < 90; ++i) {
+    net::test::Spec spec;
+    spec.from = ip(("192.0.2." + std::to_string(10 + i % 9)).c_str());
+    spec.source_port = static_cast<std::uint16_t>(10000 + i);
+    of_queue[i % 9 < 6 ? 0 : 1].push_back(frame_with(spec, ntp_request()));
+  }
+  write_pcap(directory / "0.pcap", of_queue[0]);
+  write_pcap(directory / "1.pcap", of_queue[1]);
+
+  World w;
+  w.add(server::DataplaneConfig::Kind::vdev,
+        "net_pcap0,rx_pcap=" + directory / "0.pcap" + ",rx_pcap=" + directory / "1.pcap" +
+            ",tx_pcap=" + directory / "0.out" + ",tx_pcap=" + directory / "1.out")
+      .queues = 2;
+  if (std::thread::hardware_concurrency() > 1) w.options.worker_cpus = {0, 1};
+  {
+    const auto plane = w.start();
+    REQUIRE(plane);
+    const auto states = (*plane)->workers();
+    const auto answered = [&] {
+      std::uint64_t sum = 0;
+      for (const auto* state : states) sum += state->verdicts.get(Verdict::answered);
+      return sum;
+    };
+    CHECK(eventually(**plane, [&] { return answered() == 90; }));
+    (*plane)->tick();
+    CHECK((*plane)->ports()[0].statistics.received == 90);
+    if (!w.options.worker_cpus.empty()) {
+      REQUIRE(states.size() == 2);
+      CHECK(states[0]->worker == 0);
+      CHECK(states[1]->worker == 1);
+      CHECK(states[0]->verdicts.get(Verdict::answered) == 60);
+      CHECK(states[1]->verdicts.get(Verdict::answered) == 30);
+      CHECK(states[0]->clients->used() == 6);
+      CHECK(states[1]->clients->used() == 3);
+    }
+  }
+  // The answer leaves where the request came in.
+  for (const auto& [out, expected] : {std::pair{"0.out", 60U}, {"1.out", 30U}}) {
+    claim_microseconds(directory / out);
+    unsigned answers = 0;
+    for (const auto& frame : testing::read_pcap(directory / out))
+      if (load_u8(frame.bytes.data()) != 0xFF && load_u8(frame.bytes.data()) != 0x33) ++answers;
+    CHECK(answers == expected);
+  }
+}
+
 TEST_CASE("an interface that does not exist is named, and what there is", "[.no_interface]") {
   World w;
   w.add(server::DataplaneConfig::Kind::af_packet, "wtnothere");
@@ -162,7 +212,9 @@ TEST_CASE("options that cannot work are refused before DPDK starts", "[.refused]
   w.add(server::DataplaneConfig::Kind::vdev, "net_null0").queues = 2;
   w.options.worker_cpus = {0, 1, 2};
   CHECK(w.start().error().message ==
-        "workercpus: 3 CPUs named for 2 queues in total; name fewer, or give a dataplane line `queues N`");
+        "workercpus: 3 CPUs named for 2 queues in total, some would have nothing to do; name 2, or ask for "
+        "more "
+        "queues: `dataplane vdev net_null0 ... queues 3`");
   w.options.worker_cpus = {4096};
   CHECK(w.start().error().message.rfind("workercpus: CPU 4096 does not exist on this machine (", 0) == 0);
 }

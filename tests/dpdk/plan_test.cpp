@@ -126,19 +126,19 @@ TEST_CASE("PCI is left alone unless a port asks for a device") {
 }
 
 TEST_CASE("each kind of port becomes the device arguments of its driver") {
-  CHECK(device_arguments(port(Kind::af_xdp, "eth1", 2), 0, false) ==
-        "net_af_xdp0,iface=eth1,start_queue=0,queue_count=2,busy_budget=0");
-  CHECK(device_arguments(port(Kind::af_xdp, "eth1"), 3, true) ==
-        "net_af_xdp3,iface=eth1,start_queue=0,queue_count=1,busy_budget=0,force_copy=1");
-  CHECK(device_arguments(port(Kind::af_packet, "eth1"), 1, false)
+  CHECK(device_arguments(port(Kind::af_xdp, "eth1", 2), 0, 1, false) ==
+        "net_af_xdp0q1,iface=eth1,start_queue=1,queue_count=1,busy_budget=0");
+  CHECK(device_arguments(port(Kind::af_xdp, "eth1"), 3, 0, true) ==
+        "net_af_xdp3q0,iface=eth1,start_queue=0,queue_count=1,busy_budget=0,force_copy=1");
+  CHECK(device_arguments(port(Kind::af_packet, "eth1"), 1, 0, false)
             .rfind("net_af_packet1,iface=eth1,qpairs=1", 0) == 0);
   auto memif = port(Kind::memif, "/run/m.sock");
-  CHECK(device_arguments(memif, 0, false) ==
+  CHECK(device_arguments(memif, 0, 0, false) ==
         "net_memif0,role=server,id=0,socket=/run/m.sock,socket-abstract=no,rsize=11");
   memif.memif_role = Role::client;
-  CHECK(device_arguments(memif, 0, false).rfind("net_memif0,role=client", 0) == 0);
-  CHECK(device_arguments(port(Kind::vdev, "net_tap0,iface=x"), 4, false) == "net_tap0,iface=x");
-  CHECK(device_name(port(Kind::vdev, "net_tap0,iface=x"), 4) == "net_tap0");
+  CHECK(device_arguments(memif, 0, 0, false).rfind("net_memif0,role=client", 0) == 0);
+  CHECK(device_arguments(port(Kind::vdev, "net_tap0,iface=x"), 4, 0, false) == "net_tap0,iface=x");
+  CHECK(device_name(port(Kind::vdev, "net_tap0,iface=x"), 4, 0) == "net_tap0");
 }
 
 TEST_CASE("only the drivers that the ports need are loaded") {

@@ -32,8 +32,8 @@ TEST_CASE("every kind of data plane is described with what it needs") {
       "dataplane af_packet eth2\n"
       "dataplane pci 3B:00.1 address 192.0.2.1/24 address 2001:db8::1/64 gateway 192.0.2.254 gateway fe80::1 "
       "vlan 100 queues 2\n"
-      "dataplane memif /run/m.sock role client address 10.0.0.2/24\n"
-      "dataplane vdev net_tap0,iface=tap0 address 10.0.1.1/24 gateway 10.0.1.254\n");
+      "dataplane memif /run/m.sock role client address 10.0.0.2/24 queues 3\n"
+      "dataplane vdev net_tap0,iface=tap0 address 10.0.1.1/24 gateway 10.0.1.254 queues 2\n");
   REQUIRE(config.dataplanes.size() == 5);
   CHECK(config.dataplanes[0] ==
         Plane{Plane::Kind::af_xdp, "eth1", Plane::MemifRole::server, {}, {}, std::nullopt, 4});
@@ -52,9 +52,10 @@ TEST_CASE("every kind of data plane is described with what it needs") {
                                       {{ip("10.0.0.2"), 24}},
                                       {},
                                       std::nullopt,
-                                      1});
+                                      3});
   CHECK(config.dataplanes[4].device == "net_tap0,iface=tap0");
   CHECK(config.dataplanes[4].gateways.size() == 1);
+  CHECK(config.dataplanes[4].queues == 2);
 }
 
 TEST_CASE("a data plane line that cannot work is refused with what would") {
