@@ -81,7 +81,7 @@ void SourceManager::set_online(Source& s) {
   const bool was_offline = is_offline(*s.ntp);
   s.ntp->config.offline = false;
   if (!s.ntp->resolved()) return s.ntp->association.begin_offline(false);
-  act(s, s.ntp->association.go_online(moment()));
+  act(s, s.ntp->association.go_online(moment(s)));
   if (was_offline) log(os::LogLevel::info, "Source " + s.label() + " online");
 }
 
@@ -118,7 +118,7 @@ Status SourceManager::burst(const status::Burst& command) {
   if (command.good_samples < 0 || command.total_samples < 0) return Status::invalid;
   return for_each(command.sources, [&](Source& s) {
     if (s.ntp->resolved())
-      act(s, s.ntp->association.burst(moment(), static_cast<unsigned>(command.good_samples),
+      act(s, s.ntp->association.burst(moment(s), static_cast<unsigned>(command.good_samples),
                                       static_cast<unsigned>(command.total_samples)));
   });
 }
@@ -261,7 +261,7 @@ void SourceManager::reset_sources() {
     forget_measurements(*s);
     if (!s->ntp) continue;
     s->ntp->association.clock_lost();
-    if (s->ntp->resolved()) act(*s, s->ntp->association.reset_poll(moment()));
+    if (s->ntp->resolved()) act(*s, s->ntp->association.reset_poll(moment(*s)));
   }
   update_selection();
 }

@@ -99,8 +99,17 @@ SourceDefaults SourceManager::defaults() const {
   return {settings_, options_.keys, options_.clock_precision, initial_skew(options_.drift)};
 }
 
-ntp::Moment SourceManager::moment() const {
-  return {host_.monotonic(), cooked_now(), host_.random(), host_.reference()};
+ntp::Moment SourceManager::moment(const Source& source) {
+  const Nanoseconds now = host_.monotonic();
+  sends_.clear();
+  for (const auto& s : sources_) {
+    // Peers answer each other when they must: they are kept apart from one another only.
+    if (!s->ntp || s.get() == &source || s->is_peer() != source.is_peer()) continue;
+    for (const auto& at : {s->ntp->association.last_sent_at(), s->ntp->association.sends_next_at()})
+      if (at && now - *at <= std::chrono::seconds{1}) sends_.push_back(*at);
+  }
+  std::sort(sends_.begin(), sends_.end());
+  return {now, cooked_now(), host_.random(), host_.reference(), sends_};
 }
 
 Source* SourceManager::find(SourceId id) {
@@ -193,7 +202,7 @@ std::uint32_t SourceManager::add_line(const NtpSource& given) {
 void SourceManager::start_source(Source& source) {
   source.refid = ntp::reference_id(source.ntp->address.address);
   forget_measurements(source);
-  act(source, source.ntp->association.start(moment()));
+  act(source, source.ntp->association.start(moment(source)));
   restore(source);
 }
 
@@ -229,7 +238,7 @@ void SourceManager::timer(SourceId id) {
   if (source->refclock)
     refclock_timer(*source);
   else
-    act(*source, source->ntp->association.timer(moment()));
+    act(*source, source->ntp->association.timer(moment(*source)));
 }
 
 void SourceManager::receive(SourceId id, const Packet& packet) {
@@ -244,7 +253,7 @@ void SourceManager::receive(SourceId id, const Packet& packet) {
   reception.authentication = authenticate(*source->ntp, packet.bytes);
   if (host_.serves_others() && packet.local.family != Family::unspecified)
     reception.own_refid = ntp::reference_id(packet.local);
-  act(*source, source->ntp->association.receive(moment(), reception));
+  act(*source, source->ntp->association.receive(moment(*source), reception));
 }
 
 bool SourceManager::receive_symmetric(const Packet& packet) {
@@ -308,7 +317,7 @@ void SourceManager::send(Source& source, const ntp::Send& packet) {
       host_.send(source.id, source.ntp->address, outgoing.write(packet.bytes, key), packet.socket))
     source.ntp->association.transmitted({cooked_now(), 0, ntp::StampSource::daemon});
   else
-    act(source, source.ntp->association.send_failed(moment()));
+    act(source, source.ntp->association.send_failed(moment(source)));
 }
 
 void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
@@ -339,7 +348,7 @@ void SourceManager::take_sample(Source& source, const clock::Sample& sample) {
   }
   judgement.skew = source.statistics.samples() > 0 ? std::min(source.statistics.estimate().skew, kUnknownSkew)
                                                    : kUnknownSkew;
-  act(source, source.ntp->association.judged(moment(), judgement));
+  act(source, source.ntp->association.judged(moment(source), judgement));
   if (added) {
     const SourceId id = source.id;
     update_selection();

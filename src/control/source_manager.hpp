@@ -206,7 +206,8 @@ class SourceManager {
 
   // source_manager.cpp
   [[nodiscard]] SourceDefaults defaults() const;
-  [[nodiscard]] ntp::Moment moment() const;
+  // For an event of this source; until the next one.
+  [[nodiscard]] ntp::Moment moment(const Source& source);
   [[nodiscard]] WallTime cooked_now() const { return steering_.cooked(host_.kernel_time()); }
   [[nodiscard]] Source* find(SourceId id);
   [[nodiscard]] Source* find(const status::SourceAddress& address);
@@ -322,6 +323,7 @@ class SourceManager {
   ClockSteering steering_;
   clock::SourceSelector selector_;
   std::vector<std::unique_ptr<Source>> sources_;  // in the order of the configuration
+  std::vector<Nanoseconds> sends_;                // what the last moment() refers to
   SourceId last_id_ = 0;
   std::uint32_t last_line_ = 0;
 

@@ -204,7 +204,11 @@ double Association::delay_after_reply(const Moment& now) const noexcept {
 }
 
 void Association::send_in(const Moment& now, double seconds) {
-  transmit_at_ = now.monotonic + randomised(seconds, now.random[2]);
+  transmit_at_ = apart_from_others(now, now.monotonic + randomised(seconds, now.random[2]));
+}
+
+Nanoseconds Association::apart_from_others(const Moment& now, Nanoseconds wanted) const {
+  return first_free(now.sends, wanted, randomised(separation(schedule_.poll()), now.random[2]));
 }
 
 // The poll became shorter while we wait out the longer one, as when a source turns out to be near.
@@ -212,7 +216,7 @@ void Association::send_sooner(const Moment& now) {
   if (!transmit_at_ || !last_sent_at_ || bursting() || current_poll() >= sent_poll_) return;
   sent_poll_ = current_poll();
   const Nanoseconds due = *last_sent_at_ + randomised(poll_seconds(sent_poll_), now.random[2]);
-  transmit_at_ = std::min(*transmit_at_, std::max(due, now.monotonic));
+  transmit_at_ = std::min(*transmit_at_, apart_from_others(now, std::max(due, now.monotonic)));
 }
 
 void Association::transmitted(const LocalStamp& stamp) noexcept {
@@ -238,6 +242,8 @@ Actions Association::send_failed(const Moment& now) {
   Actions actions;
   if (sent_.awaits_reply && report_.transmitted > 0) --report_.transmitted;
   sent_.awaits_reply = false;
+  // As chronyd: a burst that began before the network was there goes on when it is.
+  if (connectivity_ == Connectivity::burst_online && reach_.bits() == 0) schedule_.burst_request_failed();
   if (close_socket_at_) actions.emplace_back(CloseSocket{});
   close_socket_at_.reset();
   if (options_.auto_offline && connectivity_ != Connectivity::offline) {

@@ -105,6 +105,9 @@ class Association {
   [[nodiscard]] const ReachRegister& reach() const noexcept { return reach_; }
   // False once maxunreach polls in a row went unanswered: no longer to be selected.
   [[nodiscard]] bool may_be_selected() const noexcept { return reach_.missed() <= options_.max_unreach; }
+  // Monotonic: of the last and the next request.
+  [[nodiscard]] std::optional<Nanoseconds> last_sent_at() const noexcept { return last_sent_at_; }
+  [[nodiscard]] std::optional<Nanoseconds> sends_next_at() const noexcept { return transmit_at_; }
   [[nodiscard]] const AssociationReport& report() const noexcept { return report_; }
 
  private:
@@ -150,6 +153,7 @@ class Association {
   [[nodiscard]] double delay_after_sending() const noexcept;
   [[nodiscard]] double delay_after_reply(const Moment& now) const noexcept;
   void send_in(const Moment& now, double seconds);
+  [[nodiscard]] Nanoseconds apart_from_others(const Moment& now, Nanoseconds wanted) const;
   void send_sooner(const Moment& now);
   void take_offline(Actions& actions);
   void forget_exchange() noexcept;

@@ -42,6 +42,9 @@ struct Moment {
   WallTime wall{};                        // local (cooked) clock
   std::array<std::uint64_t, 3> random{};  // fresh for each event, unpredictable to others
   clock::Reference reference{};           // what we are synchronised to, now
+  // Monotonic, ascending: when other sources were asked last and will be next, as far as that is near. They
+  // are kept apart.
+  std::span<const Nanoseconds> sends{};
 };
 
 enum class AuthResult : std::uint8_t { none, passed, failed };

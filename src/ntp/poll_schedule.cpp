@@ -20,6 +20,16 @@ Nanoseconds randomised(double seconds, std::uint64_t random) noexcept {
   return from_seconds(seconds * (1.0 + kRandomness * fraction));
 }
 
+double separation(int poll) noexcept {
+  return std::clamp(poll_seconds(poll) / 8, kMinSeparation, kMaxSeparation);
+}
+
+Nanoseconds first_free(std::span<const Nanoseconds> taken, Nanoseconds wanted, Nanoseconds apart) noexcept {
+  for (const Nanoseconds at : taken)
+    if (std::chrono::abs(at - wanted) < apart) wanted = at + apart;
+  return wanted;
+}
+
 void ReachRegister::record(bool answered) noexcept {
   bits_ = static_cast<std::uint8_t>((bits_ << 1) | (answered ? 1 : 0));
   missed_ = answered ? 0 : missed_ + 1;
@@ -104,6 +114,10 @@ void PollSchedule::end_burst() noexcept {
 
 void PollSchedule::burst_request_sent() noexcept {
   if (burst_total_ > 0) --burst_total_;
+}
+
+void PollSchedule::burst_request_failed() noexcept {
+  if (in_burst()) ++burst_total_;
 }
 
 bool PollSchedule::burst_sample_good() noexcept {

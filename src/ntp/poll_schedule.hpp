@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/time.hpp"
 #include "ntp/source_options.hpp"
@@ -20,6 +21,8 @@ inline constexpr double kInitialDelay = 0.2;     // s from start to the first re
 inline constexpr double kBurstInterval = 2.0;    // s between requests of a burst, at most;
 inline constexpr double kBurstPollRatio = 0.25;  // with short polls this part of one
 inline constexpr double kPresendInterval = 2.0;  // s between the warm-up packet and the request
+inline constexpr double kMinSeparation = 0.002;  // s between requests to two sources,
+inline constexpr double kMaxSeparation = 0.2;    // so that one does not wait behind another on the way
 inline constexpr double kMaxLanDelay = 0.01;     // s; sub-second polls only to servers nearer than this
 inline constexpr int kMinDistantPoll = 0;        // for all others
 inline constexpr int kMaxKissPoll = 10;          // a RATE kiss raises minpoll no further
@@ -33,6 +36,11 @@ inline constexpr unsigned kMaxPollBurst = 4;       // burst option: requests a p
 [[nodiscard]] Nanoseconds from_seconds(double seconds) noexcept;
 // `seconds` and up to 2 % more, so that clients started together spread out. All 64 random bits count.
 [[nodiscard]] Nanoseconds randomised(double seconds, std::uint64_t random) noexcept;
+// s to keep between a request at this poll and those to other sources: eight sources fit into one poll.
+[[nodiscard]] double separation(int poll) noexcept;
+// The first moment from `wanted` on with at least `apart` to each of `taken`, which ascend.
+[[nodiscard]] Nanoseconds first_free(std::span<const Nanoseconds> taken, Nanoseconds wanted,
+                                     Nanoseconds apart) noexcept;
 
 // The last eight polls, newest in the lowest bit: 1 is an answer from a synchronised source.
 class ReachRegister {
@@ -78,6 +86,7 @@ class PollSchedule {
   [[nodiscard]] bool in_burst() const noexcept { return burst_total_ > 0 || burst_good_ > 0; }
   [[nodiscard]] unsigned burst_total() const noexcept { return burst_total_; }
   void burst_request_sent() noexcept;
+  void burst_request_failed() noexcept;  // after all: it does not count
   // True when that was the last sample the burst needed.
   [[nodiscard]] bool burst_sample_good() noexcept;
   // How many requests the burst option allows at this poll without going below minpoll on average.

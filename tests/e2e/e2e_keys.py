@@ -86,6 +86,11 @@ class Asking(Beside):
         self.assertIn(f"Key {SPARE} used by source {self.NOT_HERE} is missing", self.daemon.log)
         self.assertRegex(peers.chronyc(self.host, "ntpdata", self.NOT_HERE).text, r"(?m)^Total TX +: 0$")
 
+    def test_activity(self):
+        """chronyc activity agrees: bursts without a valid answer have ended, one without a key has not begun"""
+        ours, theirs = self.both("activity")
+        self.assertEqual(ours, theirs)
+
     def test_unlocked(self):
         """chronyc rekey reads a key that was missing, and its source is heard"""
         before = self.here.read_text()

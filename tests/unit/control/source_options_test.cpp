@@ -218,3 +218,28 @@ TEST_CASE("extfield is known to have no function") {
   CHECK(followed("extfield F323")->said("sends no extension fields"));
   CHECK_FALSE(followed("")->said("extension fields"));
 }
+
+TEST_CASE("many sources in a burst are asked one after the other, answered or not, as chronyd does") {
+  std::vector<NtpSource> sources;
+  for (int i = 1; i <= 14; ++i) {
+    sources.push_back(parsed("iburst minpoll 2 maxpoll 2"));
+    sources.back().name = "192.0.2." + std::to_string(i);
+  }
+  auto w = virtual_world(sources);
+  for (int i = 1; i <= 12; ++i) w->servers[ip("192.0.2." + std::to_string(i))] = {};
+  w->manager->start();
+  w->run(std::chrono::seconds{40});
+  REQUIRE(w->sent_at.size() > 140);
+  for (std::size_t i = 1; i < w->sent_at.size(); ++i) {
+    INFO("request " << i);
+    CHECK(w->sent_at[i] - w->sent_at[i - 1] >= std::chrono::milliseconds{200});
+  }
+  // One round takes 2.8 s. After 40 s the bursts (4 s and 22 s long) are over, and every source had its
+  // share.
+  for (int i = 1; i <= 14; ++i) {
+    const auto data = w->manager->ntp_data(at("192.0.2." + std::to_string(i)));
+    INFO(i);
+    CHECK(data->transmitted >= 10);
+    CHECK(data->transmitted <= 14);
+  }
+}

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "clock/virtual_clock.hpp"
@@ -82,6 +83,7 @@ class World final : public SourceHost {
   bool serves_others() const override { return false; }
   bool send(SourceId id, const os::Endpoint& to, std::span<const std::byte> bytes, ntp::SocketUse) override {
     ++sent;
+    sent_at.push_back(now);
     last_sent.assign(bytes.begin(), bytes.end());
     if (!network) return false;
     const auto server = servers.find(to.address);
@@ -204,13 +206,14 @@ class World final : public SourceHost {
   double drift = 0;              // s/s
   std::uint64_t counter = 0;
   int sent = 0;
+  std::vector<Nanoseconds> sent_at;
   std::vector<std::byte> last_sent;
   int updates = 0;
   bool network = true;
   Nanoseconds extra_delay{0};  // on the way back
 };
 
-inline IpAddress ip(const char* text) {
+inline IpAddress ip(std::string_view text) {
   return *IpAddress::parse(text);
 }
 
@@ -243,7 +246,7 @@ inline std::unique_ptr<World> real_world(const std::vector<NtpSource>& sources,
   return world;
 }
 
-inline status::SourceAddress at(const char* text) {
+inline status::SourceAddress at(std::string_view text) {
   return {ip(text), {}};
 }
 

@@ -50,6 +50,21 @@ TEST_CASE("going offline during a burst lets the burst finish") {
   CHECK(sim.association.connectivity() == Connectivity::offline);
 }
 
+TEST_CASE("an iburst that cannot be sent goes on until it can") {
+  auto options = server_options();
+  options.iburst = true;
+  Simulation sim{options};
+  sim.send_fails = true;
+  sim.start();
+  sim.run_for(100);
+  CHECK(sim.association.connectivity() == Connectivity::burst_online);
+  CHECK(sim.association.report().transmitted == 0);
+  sim.send_fails = false;
+  sim.run_for(10);
+  CHECK(sim.association.connectivity() == Connectivity::online);
+  CHECK(sim.samples.size() == 4);
+}
+
 TEST_CASE("the burst command works on an offline source and goes back to offline") {
   auto options = server_options();
   options.offline = true;

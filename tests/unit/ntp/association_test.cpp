@@ -95,6 +95,19 @@ TEST_CASE("the socket closes with the reply, or when a reply would come too late
   CHECK(sim.refused(Refusal::answered) == 1);
 }
 
+TEST_CASE("a request keeps away from those to other sources, by at most 2 % more than it must") {
+  Association association{server_options(), test::kTestClock};
+  const std::array<Nanoseconds, 3> others{std::chrono::milliseconds{100}, std::chrono::milliseconds{250},
+                                          std::chrono::seconds{1}};
+  Moment now;
+  now.random = {1, 2, ~std::uint64_t{0}};
+  now.sends = others;
+  static_cast<void>(association.start(now));
+  REQUIRE(association.sends_next_at());
+  CHECK(*association.sends_next_at() >= std::chrono::milliseconds{450});
+  CHECK(*association.sends_next_at() <= std::chrono::milliseconds{454});
+}
+
 TEST_CASE("iburst ends after four good samples two seconds apart") {
   auto options = server_options();
   options.iburst = true;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ntp/poll_schedule.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <random>
+#include <vector>
 
 #include "catch.hpp"
 
@@ -137,4 +141,44 @@ TEST_CASE("the burst option keeps the average interval at minpoll or longer") {
   CHECK(schedule.poll_burst_total() == 4);
   schedule.adjust(2.0);
   CHECK(schedule.poll_burst_total() == 4);
+}
+
+TEST_CASE("eight sources fit into one poll, but none is kept waiting for more than 0.2 s") {
+  CHECK(separation(-7) == 0.002);
+  CHECK(separation(-2) == Approx(0.25 / 8));
+  CHECK(separation(0) == 0.125);
+  CHECK(separation(1) == 0.2);
+  CHECK(separation(24) == 0.2);
+}
+
+TEST_CASE("a moment that is free stays, one beside a taken one goes to the first gap") {
+  const auto ms = [](int n) { return Nanoseconds{std::chrono::milliseconds{n}}; };
+  const std::array<Nanoseconds, 4> taken{ms(100), ms(300), ms(550), ms(1000)};
+  CHECK(first_free({}, ms(5), ms(200)) == ms(5));
+  CHECK(first_free(taken, ms(-100), ms(200)) == ms(-100));
+  CHECK(first_free(taken, ms(0), ms(200)) == ms(750));
+  CHECK(first_free(taken, ms(0), ms(100)) == ms(0));
+  CHECK(first_free(taken, ms(150), ms(100)) == ms(200));
+  CHECK(first_free(taken, ms(350), ms(125)) == ms(425));
+  CHECK(first_free(taken, ms(999), ms(200)) == ms(1200));
+  CHECK(first_free(taken, ms(2000), ms(200)) == ms(2000));
+}
+
+TEST_CASE("the gap found is the first, by trying every moment") {
+  std::mt19937_64 random{20261123};
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Nanoseconds> taken(random() % 12);
+    for (auto& at : taken) at = Nanoseconds{static_cast<std::int64_t>(random() % 200)};
+    std::sort(taken.begin(), taken.end());
+    const Nanoseconds wanted{static_cast<std::int64_t>(random() % 200)};
+    const Nanoseconds apart{static_cast<std::int64_t>(1 + random() % 30)};
+    const auto is_free = [&](Nanoseconds t) {
+      return std::none_of(taken.begin(), taken.end(),
+                          [&](Nanoseconds at) { return std::chrono::abs(at - t) < apart; });
+    };
+    Nanoseconds expected = wanted;
+    while (!is_free(expected)) ++expected;
+    INFO("round " << round);
+    CHECK(first_free(taken, wanted, apart) == expected);
+  }
 }
