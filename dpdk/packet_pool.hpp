@@ -5,6 +5,7 @@
 
 #include <rte_mempool.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -17,7 +18,13 @@ struct FreePool {
 };
 using PacketPool = std::unique_ptr<rte_mempool, FreePool>;
 
+enum class PoolLayout : std::uint8_t {
+  umem,    // one piece without gaps, for net_af_xdp; buffers have no IOVA: no device may be told of them
+  device,  // every buffer has an IOVA
+};
+
 // `socket`: NUMA node, or SOCKET_ID_ANY.
-[[nodiscard]] Result<PacketPool> make_packet_pool(const std::string& name, unsigned buffers, int socket);
+[[nodiscard]] Result<PacketPool> make_packet_pool(const std::string& name, unsigned buffers, int socket,
+                                                  PoolLayout layout);
 
 }  // namespace wiretime::dpdk

@@ -141,9 +141,10 @@ Result<PacketPool> Port::make_pool(unsigned queue) {
   const std::string name = fmt::format("port{}queue{}", options_.number, queue);
   const unsigned buffers = queue_size(config_).buffers;
   const int node = queue < options_.nodes.size() ? options_.nodes[queue] : SOCKET_ID_ANY;
-  auto pool = make_packet_pool(name, buffers, node);
+  const PoolLayout layout = config_.kind == Kind::af_xdp ? PoolLayout::umem : PoolLayout::device;
+  auto pool = make_packet_pool(name, buffers, node, layout);
   if (pool || node == SOCKET_ID_ANY) return pool;
-  return make_packet_pool(name, buffers, SOCKET_ID_ANY);
+  return make_packet_pool(name, buffers, SOCKET_ID_ANY, layout);
 }
 
 Result<void> Port::set_up_queue(std::uint16_t device, std::uint16_t queue, const rte_eth_dev_info& info) {

@@ -51,7 +51,7 @@ class RingPort {
   explicit RingPort(const std::string& name, unsigned in_size = 64, unsigned out_size = 64,
                     unsigned buffers = 255) {
     (void)eal();
-    auto made = make_packet_pool(name, buffers, SOCKET_ID_ANY);
+    auto made = make_packet_pool(name, buffers, SOCKET_ID_ANY, PoolLayout::device);
     REQUIRE(made.has_value());
     pool_ = std::move(*made);
     in_ = rte_ring_create((name + "_in").c_str(), in_size, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
