@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A virtual machine whose kernel, clock and network card are its own, with the host's file system (read-only) as its own.
+"""A virtual machine whose kernel, clock and network cards are its own, with the host's file system (read-only) as its own.
 
 QEMU and Debian's kernel come from WIRETIME_GUEST, which deploy/lib/fetch_guest fills; neither is installed. The guest runs
 inside a lab Host (tests/e2e/lab.py), joined to it by a tap interface: what listens in the Host serves the guest, and nothing of
@@ -82,13 +82,13 @@ class GuestError(Exception):
 class Guest:
     """A running guest. `rtc`: what its battery clock says at the start (UTC), or "utc" for the host's time."""
 
-    def __init__(self, lab, rtc="utc", memory=512, modules=MODULES, extra=()):
+    def __init__(self, lab, rtc="utc", memory=512, modules=MODULES, parameters="", extra=()):
         self.lab = lab
         self.host = lab.host("guesthost")
         self.host.must(["ip", "tuntap", "add", "vm0", "mode", "tap"])
         self.host.must(["ip", "link", "set", "vm0", "up"])
         self.host.address("vm0", f"{HOST}/24")
-        self.rtc, self.memory, self.extra = rtc, memory, list(extra)
+        self.rtc, self.memory, self.parameters, self.extra = rtc, memory, parameters, list(extra)
         self.initramfs = make_initramfs(lab.dir, modules)
         self.channel = None
         try:
@@ -99,12 +99,12 @@ class Guest:
     def command(self, agent):
         kernel = next(iter(sorted(root().glob("boot/vmlinuz-*"))))
         share = root() / "usr/share"
-        return [root() / "usr/bin/qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max",
+        return [root() / "usr/bin/qemu-system-x86_64", "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max",
                 "-m", self.memory, "-nodefaults", "-display", "none", "-no-reboot", "-rtc", f"base={self.rtc},clock=host",
                 "-L", share / "qemu", "-L", share / "seabios",
                 "-kernel", kernel, "-initrd", self.initramfs,
                 "-append", "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 "
-                           f"agent={SCRIPTS / 'agent'} address={GUEST}/24",
+                           f"agent={SCRIPTS / 'agent'} address={GUEST}/24 {self.parameters}",
                 "-serial", "stdio", "-chardev", f"socket,id=agent,path={agent},server=on,wait=off", "-serial", "chardev:agent",
                 "-fsdev", "local,id=host,path=/,security_model=none,multidevs=remap,readonly=on",
                 "-device", "virtio-9p-pci,fsdev=host,mount_tag=host",
