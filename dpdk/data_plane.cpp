@@ -29,23 +29,10 @@ Result<void> check(const DataPlaneOptions& options) {
 }
 
 EalOptions eal_options(const DataPlaneOptions& options) {
-  EalOptions eal;
+  EalOptions eal = EalOptions::for_ports(options.ports);
   eal.worker_cpus = options.worker_cpus;
   eal.control_cpu = options.control_cpu;
   eal.hugepages = options.hugepages;
-  eal.memory = memory_needed(options.ports);
-  bool any_driver = false;
-  for (const auto& port : options.ports) {
-    if (port.kind == server::DataplaneConfig::Kind::pci) eal.pci.push_back(port.device);
-    const auto file = driver_file(port);
-    any_driver = any_driver || !file;
-    if (file && std::find(eal.drivers.begin(), eal.drivers.end(), *file) == eal.drivers.end())
-      eal.drivers.push_back(*file);
-  }
-  if (any_driver)
-    eal.drivers.clear();
-  else
-    eal.drivers.emplace_back("librte_mempool_ring.so");
   return eal;
 }
 

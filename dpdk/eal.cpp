@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "dpdk/devargs.hpp"
 #include "dpdk/interrupt_gate.hpp"
 
 namespace wiretime::dpdk {
@@ -32,12 +33,12 @@ Result<void> check_cpu(std::string_view directive, unsigned cpu, const Host& hos
 Result<void> check_cpus(const EalOptions& options, const Host& host) {
   for (std::size_t i = 0; i < options.worker_cpus.size(); ++i) {
     const unsigned cpu = options.worker_cpus[i];
-    if (auto known = check_cpu("workercpus", cpu, host); !known) return known;
+    if (auto known = check_cpu(options.worker_option, cpu, host); !known) return known;
     if (std::count(options.worker_cpus.begin(), options.worker_cpus.end(), cpu) > 1)
-      return fail(fmt::format("workercpus: CPU {} is named twice", cpu));
+      return fail(fmt::format("{}: CPU {} is named twice", options.worker_option, cpu));
   }
   if (options.worker_cpus.size() + 1 > RTE_MAX_LCORE)
-    return fail(fmt::format("workercpus: {} CPUs named, this build of DPDK takes {} at most",
+    return fail(fmt::format("{}: {} CPUs named, this build of DPDK takes {} at most", options.worker_option,
                             options.worker_cpus.size(), RTE_MAX_LCORE - 1));
   if (options.control_cpu) return check_cpu("controlcpu", *options.control_cpu, host);
   return {};
@@ -100,6 +101,24 @@ std::string why(const DriverLog& log) {
 
 }  // namespace
 
+EalOptions EalOptions::for_ports(const std::vector<server::DataplaneConfig>& ports) {
+  EalOptions eal;
+  eal.memory = memory_needed(ports);
+  bool any_driver = false;
+  for (const auto& port : ports) {
+    if (port.kind == server::DataplaneConfig::Kind::pci) eal.pci.push_back(port.device);
+    const auto file = driver_file(port);
+    any_driver = any_driver || !file;
+    if (file && std::find(eal.drivers.begin(), eal.drivers.end(), *file) == eal.drivers.end())
+      eal.drivers.push_back(*file);
+  }
+  if (any_driver)
+    eal.drivers.clear();
+  else
+    eal.drivers.emplace_back("librte_mempool_ring.so");
+  return eal;
+}
+
 Result<EalPlan> plan_eal(const EalOptions& options, const Host& host) {
   if (auto ok = check_cpus(options, host); !ok) return tl::make_unexpected(ok.error());
   const auto hugepages = choose_hugepages(options, host);
@@ -137,7 +156,8 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options, DriverLog& lo
   // EAL aborts the process when a thread cannot go where it was told.
   for (const unsigned cpu : wanted.worker_cpus)
     if (!may_run_on(cpu))
-      return fail(fmt::format("workercpus: CPU {} is closed to this process by its cpuset", cpu));
+      return fail(
+          fmt::format("{}: CPU {} is closed to this process by its cpuset", wanted.worker_option, cpu));
   if (wanted.control_cpu && !may_run_on(*wanted.control_cpu))
     return fail(
         fmt::format("controlcpu: CPU {} is closed to this process by its cpuset", *wanted.control_cpu));

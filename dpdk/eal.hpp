@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -16,12 +17,16 @@
 namespace wiretime::dpdk {
 
 struct EalOptions {
+  // The drivers, devices and memory that these ports need; the rest as initialised.
+  [[nodiscard]] static EalOptions for_ports(const std::vector<server::DataplaneConfig>& ports);
+
   std::vector<unsigned> worker_cpus;  // empty: one worker that floats over the process's CPUs
   std::optional<unsigned> control_cpu;
   server::Hugepages hugepages = server::Hugepages::automatic;
   std::size_t memory = 0;            // bytes that buffers and rings will need
   std::vector<std::string> drivers;  // files to load, without directory; empty: all that are installed
   std::vector<std::string> pci;      // addresses of the devices to probe; no other is touched
+  std::string_view worker_option = "workercpus";  // what the operator calls it, for messages
 };
 
 struct EalPlan {

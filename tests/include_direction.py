@@ -19,7 +19,7 @@ ALLOWED = {
     "dpdk": {"server", "clock", "os", "net", "ntp"},
     "ebpf": set(),
     "perf/report": set(),
-    "perf/wireload": {"perf/report", "net", "ntp", "os", "dpdk"},
+    "perf/wireload": {"perf/report", "control", "server", "net", "ntp", "os", "dpdk"},
     "main": {"control", "dpdk", "ebpf", "os", "server", "status", "clock", "ntp", "net"},
 }
 SYSTEM_CALLS = re.compile(r"^(sys/(socket|ioctl|un|mman|timerfd|timex|epoll|prctl)|netinet/|net/if|linux/|arpa/inet|ifaddrs|"

@@ -134,7 +134,8 @@ bool is_reachable(const IpAddress& gateway, const std::vector<InterfaceAddress>&
   });
 }
 
-void read_dataplane(Arguments& args, Settings& settings) {
+// The words of a line but for what depends on other lines.
+DataplaneConfig read_plane(Arguments& args, bool needs_address) {
   DataplaneConfig plane;
   plane.kind = args.one_of<Kind>({{"af_xdp", Kind::af_xdp},
                                   {"af_packet", Kind::af_packet},
@@ -142,17 +143,22 @@ void read_dataplane(Arguments& args, Settings& settings) {
                                   {"memif", Kind::memif},
                                   {"vdev", Kind::vdev}});
   plane.device = read_device(args, plane.kind);
-  for (const auto& other : settings.dataplanes)
-    if (other.device == plane.device) args.reject("each device in one dataplane line");
   if (plane.kind != Kind::af_packet)
     read_options<DataplaneConfig>(args, plane, options_of(plane.kind));
   else
     args.finish();
-  if (!plane.kernel_owns_port() && plane.addresses.empty())
+  if (needs_address && !plane.kernel_owns_port() && plane.addresses.empty())
     args.word("\"address\" and our address on that wire, such as address 192.0.2.1/24");
   for (const auto& gateway : plane.gateways)
     if (!is_reachable(gateway, plane.addresses))
       args.reject_value("a gateway inside the subnet of one of the addresses", gateway.to_string());
+  return plane;
+}
+
+void read_dataplane(Arguments& args, Settings& settings) {
+  DataplaneConfig plane = read_plane(args, true);
+  for (const auto& other : settings.dataplanes)
+    if (other.device == plane.device) args.reject_value("each device in one dataplane line", plane.device);
   settings.dataplanes.push_back(std::move(plane));
 }
 
@@ -187,6 +193,15 @@ void read_worker_cpus(Arguments& args, Settings& settings) {
 }
 
 }  // namespace
+
+Result<server::DataplaneConfig> parse_port(std::string_view text, std::string_view option) {
+  std::vector<std::string> words = split_words(text);
+  words.insert(words.begin(), std::string{option});
+  Arguments args{option, std::move(words)};
+  DataplaneConfig port = read_plane(args, false);
+  if (args.error()) return fail(*args.error());
+  return port;
+}
 
 std::span<const Directive> dataplane_directives() {
   static constexpr Directive kRows[] = {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.hpp"
 #include "control/config.hpp"
 #include "control/config_arguments.hpp"
 
@@ -43,6 +44,10 @@ struct Directive {
 [[nodiscard]] std::span<const Directive> monitor_directives();    // config_monitor.cpp
 [[nodiscard]] std::span<const Directive> process_directives();    // config_process.cpp
 [[nodiscard]] std::span<const Directive> dataplane_directives();  // config_dataplane.cpp
+
+// The words behind `dataplane`, as another program's `option` takes them; such a port need not have
+// addresses.
+[[nodiscard]] Result<server::DataplaneConfig> parse_port(std::string_view text, std::string_view option);
 
 // The row of a name in any case, aliases resolved; null when unknown.
 [[nodiscard]] const Directive* find_directive(std::string_view name);

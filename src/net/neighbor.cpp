@@ -34,7 +34,7 @@ MacAddress group_mac(const std::byte* address) noexcept {
   return {std::byte{0x33}, std::byte{0x33}, address[12], address[13], address[14], address[15]};
 }
 
-bool on_our_vlan(Frame frame, const Link& link, const OwnAddresses& own) noexcept {
+bool on_our_vlan(std::span<const std::byte> frame, const Link& link, const OwnAddresses& own) noexcept {
   if (!own.vlan) return true;
   if (link.l3_offset != ethernet::kHeaderSize + ethernet::kTagSize) return false;
   return (load_be16(frame.data() + ethernet::kHeaderSize) & ethernet::kVlanIdMask) == *own.vlan;
@@ -287,7 +287,11 @@ IpAddress OwnAddresses::link_local() const noexcept {
 }
 
 bool OwnAddresses::owns(const IpAddress& address) const noexcept {
-  return std::find(addresses.begin(), addresses.end(), address) != addresses.end() ||
+  const auto in = [&](const std::vector<IpAddress>& list) {
+    return std::find(list.begin(), list.end(), address) != list.end();
+  };
+  const auto within = [&](const IpPrefix& p) { return p.contains(address); };
+  return in(addresses) || (std::any_of(prefixes.begin(), prefixes.end(), within) && !in(foreign)) ||
          (address.family == Family::ipv6 && address == link_local());
 }
 
@@ -326,6 +330,68 @@ std::uint32_t build_unsolicited_advertisement(std::span<std::byte> buffer, const
       write_link(buffer, own, group_mac(std::as_bytes(std::span{group.bytes}).data()), ethernet::kTypeIpv6);
   write_advertisement(buffer, l3, own.mac, address, group, nd::kFlagOverride);
   return static_cast<std::uint32_t>(size);
+}
+
+std::uint32_t build_neighbor_request(std::span<std::byte> buffer, const OwnAddresses& own,
+                                     const IpAddress& asker, const IpAddress& target) noexcept {
+  if (target.family == Family::ipv4) {
+    const std::uint32_t length = build_gratuitous_arp(buffer, own, asker);
+    if (length == 0) return 0;
+    std::byte* const arp = buffer.data() + link_size(own);
+    std::memcpy(arp + arp::kTargetAddress, target.bytes.data(), ipv4::kAddressSize);
+    return length;
+  }
+  IpAddress group = target;
+  std::copy(kSolicitedNodePrefix.begin(), kSolicitedNodePrefix.end(), group.bytes.begin());
+  const std::uint32_t length = build_unsolicited_advertisement(buffer, own, target);
+  if (length == 0) return 0;
+  // Of the same shape as an advertisement; type, option and addresses differ.
+  std::byte* const ip = buffer.data() + link_size(own);
+  std::byte* const icmp = ip + ipv6::kHeaderSize;
+  put_mac(buffer.data() + ethernet::kDestination, group_mac(std::as_bytes(std::span{group.bytes}).data()));
+  std::memcpy(ip + ipv6::kSource, asker.bytes.data(), ipv6::kAddressSize);
+  std::memcpy(ip + ipv6::kDestination, group.bytes.data(), ipv6::kAddressSize);
+  store_u8(icmp + icmp::kType, nd::kSolicitation);
+  store_be32(icmp + nd::kFlags, 0);
+  store_u8(icmp + nd::kOptions, nd::kOptionSourceLinkLayer);
+  store_be16(icmp + icmp::kChecksum, 0);
+  IpPacket packet;
+  packet.l4_offset = static_cast<std::uint16_t>(icmp - buffer.data());
+  packet.protocol = protocol::kIcmpv6;
+  packet.ipv6 = true;
+  store_be16(icmp + icmp::kChecksum, transport_sum(buffer, packet, kAdvertisementSize).checksum());
+  return length;
+}
+
+std::optional<MacAddress> read_neighbor_answer(std::span<const std::byte> frame, const OwnAddresses& own,
+                                               const IpAddress& target) noexcept {
+  const auto mac_at = [](const std::byte* p) {
+    MacAddress mac;
+    std::memcpy(mac.data(), p, mac.size());
+    return is_group_mac(p) ? std::nullopt : std::optional{mac};
+  };
+  Link link;
+  if (read_link(frame, link) != kContinue || !on_our_vlan(frame, link, own)) return std::nullopt;
+  if (link.ether_type == ethernet::kTypeArp) {
+    const std::byte* const arp = frame.data() + link.l3_offset;
+    if (frame.size() < link.l3_offset + arp::kSize || load_be16(arp + arp::kOperation) != arp::kReply ||
+        address_at(arp + arp::kSenderAddress, false) != target)
+      return std::nullopt;
+    return mac_at(arp + arp::kSenderHardware);
+  }
+  IpPacket ip;
+  if (read_ip(frame, link, ip) != kContinue || !ip.ipv6 || ip.protocol != protocol::kIcmpv6 ||
+      ip.l4_length < nd::kOptions)
+    return std::nullopt;
+  const std::byte* const icmp = frame.data() + ip.l4_offset;
+  if (load_u8(icmp + icmp::kType) != nd::kAdvertisement || address_at(icmp + nd::kTarget, true) != target ||
+      transport_sum(frame, ip, ip.l4_length).folded() != 0xFFFF)
+    return std::nullopt;
+  // Without the option, which a solicited answer may leave out, the frame's own source says it.
+  const bool option = ip.l4_length >= kAdvertisementSize &&
+                      load_u8(icmp + nd::kOptions) == nd::kOptionTargetLinkLayer &&
+                      load_u8(icmp + nd::kOptions + 1) == 1;
+  return mac_at(option ? icmp + nd::kOptions + 2 : frame.data() + ethernet::kSource);
 }
 
 }  // namespace wiretime::net
