@@ -15,25 +15,30 @@ using Clock = std::chrono::steady_clock;
 constexpr int kPassagesWhileConnecting = 20;
 constexpr int kPassages = 2;  // the second serves what the first's batch left over
 constexpr std::chrono::milliseconds kHoldPatience{100};
+constexpr std::chrono::milliseconds kPassagePatience{50};
 
 }  // namespace
 
 void MemifLinks::update() {
   if (links_.empty()) return;
+  // While the gate is open no worker serves a link, and the interrupt thread needs no invitation.
+  if (!gate_.closed()) return decide();
   // A worker that does not get the CPU cannot be held: leave everything as it is until the next time.
   if (hold_workers()) {
     let_interrupts_run();
-    const bool any_up =
-        std::any_of(links_.begin(), links_.end(), [](const Link& link) { return link.port->link_up(); });
-    // With no peer at all there is nothing to protect, and the first one should not have to wait.
-    if (any_up)
-      (void)gate_.close();
-    else
-      gate_.open();
-    for (const Link& link : links_)
-      link.serve->store(gate_.closed() && link.port->link_up(), std::memory_order_relaxed);
+    decide();
   }
   for (Worker* worker : workers_) worker->release();
+}
+
+// With no peer at all there is nothing to protect, and the first one should not have to wait.
+void MemifLinks::decide() {
+  const auto is_up = [](const Link& link) { return link.port->link_up(); };
+  if (std::any_of(links_.begin(), links_.end(), is_up))
+    (void)gate_.close();
+  else
+    gate_.open();
+  for (const Link& link : links_) link.serve->store(gate_.closed() && is_up(link), std::memory_order_relaxed);
 }
 
 bool MemifLinks::hold_workers() {
@@ -51,7 +56,10 @@ bool MemifLinks::hold_workers() {
 void MemifLinks::let_interrupts_run() {
   const bool all_up =
       std::all_of(links_.begin(), links_.end(), [](const Link& link) { return link.port->link_up(); });
+  const auto deadline = Clock::now() + kPassagePatience;
   for (int i = 0; i < (all_up ? kPassages : kPassagesWhileConnecting); ++i) {
+    if (i >= kPassages && Clock::now() > deadline)
+      return;  // a busy machine: the control thread has more to do
     gate_.open();
     (void)gate_.close();
   }

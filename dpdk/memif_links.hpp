@@ -32,6 +32,7 @@ class MemifLinks {
  private:
   [[nodiscard]] bool hold_workers();
   void let_interrupts_run();
+  void decide();
 
   std::vector<Link> links_;
   std::vector<Worker*> workers_;

@@ -173,3 +173,14 @@ def write_pcap(path, frames, start=0.0):
         for item in frames:
             when, frame = item if isinstance(item, tuple) else (start, item)
             out.write(struct.pack("<IIII", int(when), int(when % 1 * 1e6), len(frame), len(frame)) + frame)
+
+
+def read_pcap(path):
+    """The frames of a little-endian pcap file of either resolution."""
+    with open(path, "rb") as file:
+        data, at, found = file.read(), 24, []
+    while at + 16 <= len(data):
+        size = struct.unpack_from("<I", data, at + 8)[0]
+        found.append(data[at + 16:at + 16 + size])
+        at += 16 + size
+    return found

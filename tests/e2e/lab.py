@@ -239,11 +239,11 @@ class Lab:
         self.hosts.append(host)
         return host
 
-    def wire(self, left, left_name, right, right_name):
-        """One veth pair, one queue each. Transmit checksum offload is off: a veth would hand over half-made checksums,
+    def wire(self, left, left_name, right, right_name, queues=1):
+        """One veth pair; what leaves by one end's transmit queue arrives on the other's receive queue of that number. Transmit checksum offload is off: a veth would hand over half-made checksums,
         which no real wire carries and AF_XDP would see as they are."""
-        sh(left.enter("-n") + ["ip", "link", "add", left_name, "numrxqueues", "1", "numtxqueues", "1", "type", "veth",
-                               "peer", "name", right_name, "numrxqueues", "1", "numtxqueues", "1",
+        each = ["numrxqueues", str(queues), "numtxqueues", str(queues)]
+        sh(left.enter("-n") + ["ip", "link", "add", left_name, *each, "type", "veth", "peer", "name", right_name, *each,
                                "netns", str(right.holder_pid)])
         for host, name in ((left, left_name), (right, right_name)):
             host.must(["ip", "link", "set", name, "up"])

@@ -71,12 +71,12 @@ def why_not(transport="kernel"):
 
 
 class World:
-    def __init__(self, transport="kernel", config=SERVE + ALLOW, start=True):
-        self.transport, self.config = transport, config
+    def __init__(self, transport="kernel", config=SERVE + ALLOW, start=True, queues=1):
+        self.transport, self.config, self.queues = transport, config, queues
         self.lab = labs.Lab()
         try:
             self.server, self.client = self.lab.host("server"), self.lab.host("client")
-            self.lab.wire(self.server, "srv0", self.client, "cli0")
+            self.lab.wire(self.server, "srv0", self.client, "cli0", queues)
             self.client.address("cli0", f"{CLIENT_V4}/16", f"{CLIENT_V6}/32")
             if transport != "memif":
                 self.server.address("srv0", f"{V4}/16", f"{V6}/32")
@@ -93,7 +93,7 @@ class World:
             return ""
         if self.transport == "memif":
             return f"dataplane memif {self.lab.dir}/wire.sock role server address {V4}/16 address {V6}/32\n"
-        return f"dataplane {self.transport} srv0\n"
+        return f"dataplane {self.transport} srv0" + (f" queues {self.queues}\n" if self.queues > 1 else "\n")
 
     def write_config(self, text, name="wiretime.conf"):
         if is_stock():
