@@ -19,9 +19,9 @@ template <std::uint16_t kPayload>
 struct PlainShape {
   static constexpr std::uint16_t kUdpLength = udp::kHeaderSize + kPayload;
   static constexpr std::uint16_t kTotalLength4 = ipv4::kHeaderSize + kUdpLength;
-  // Of every packet: length and protocol of the pseudo-header, length in the UDP header.
-  static constexpr std::uint64_t kFixedSum =
-      std::uint64_t{byte_swap(kUdpLength)} * 2 + byte_swap(std::uint16_t{protocol::kUdp});
+  // Of the pseudo-header what is in no header: length and protocol.
+  static constexpr std::uint64_t kPseudoSum =
+      std::uint64_t{byte_swap(kUdpLength)} + byte_swap(std::uint16_t{protocol::kUdp});
 
   explicit PlainShape(std::uint16_t ntp_port, std::uint8_t dscp) noexcept {
     const auto tos = static_cast<std::uint64_t>(dscp) << 2 & 0xFCU;
@@ -49,128 +49,139 @@ struct PlainShape {
   std::uint64_t reply_ipv6;
 };
 
-namespace detail {
+// What differs between the families.
+struct PlainIpv4 {
+  static constexpr bool kIpv6 = false;
+  static constexpr std::size_t kHeaderSize = ipv4::kHeaderSize;
+  static constexpr std::size_t kAddressSize = ipv4::kAddressSize;
+  static constexpr std::size_t kSource = ipv4::kSource;
+  static constexpr std::uint16_t kEtherType = byte_swap(ethernet::kTypeIpv4);
 
-template <std::uint16_t kPayload>
-[[nodiscard]] inline bool plain_udp(const std::byte* udp, const PlainShape<kPayload>& shape,
-                                    WordSum addresses, std::uint64_t& flow_sum) noexcept {
-  static_assert(kPayload % 8 == 0);
-  const auto head = load_raw<std::uint64_t>(udp);
-  const auto port = static_cast<std::uint16_t>(head);
-  const auto checksum = static_cast<std::uint16_t>(head >> 48);
-  if ((head & PlainShape<kPayload>::kUdpMask) != shape.expected_udp || port == 0 || checksum == 0)
-    return false;
-  addresses.add(head & 0xFFFF'FFFFU);
-  addresses.add(PlainShape<kPayload>::kFixedSum);
-  flow_sum = addresses.value();
-  WordSum sum = addresses;
-  sum.add(checksum);
-  for (std::size_t at = 0; at < kPayload; at += 8)
-    sum.add(load_raw<std::uint64_t>(udp + udp::kHeaderSize + at));
-  return sum.folded() == 0xFFFF;
-}
-
-}  // namespace detail
-
-template <std::uint16_t kPayload>
-[[nodiscard]] inline bool recognise_plain_ipv4(std::span<const std::byte> frame, std::uint16_t l3,
-                                               const PlainShape<kPayload>& shape, ParsedFrame& out,
-                                               std::uint64_t& flow_sum) noexcept {
-  using Shape = PlainShape<kPayload>;
-  if (frame.size() < l3 + std::size_t{Shape::kTotalLength4}) return false;
-  const std::byte* ip = frame.data() + l3;
-  const auto head = load_raw<std::uint64_t>(ip);
-  const auto middle = load_raw<std::uint64_t>(ip + ipv4::kTtl);  // TTL, protocol, checksum, source
-  const auto addresses = load_raw<std::uint64_t>(ip + ipv4::kSource);
-  const auto source = static_cast<std::uint32_t>(addresses);
-  const auto destination = static_cast<std::uint32_t>(addresses >> 32);
-  const unsigned network = source & 0xFFU;
-  const bool odd = (head & Shape::kIpv4Mask) != Shape::kIpv4Head || (middle >> 8 & 0xFFU) != protocol::kUdp ||
-                   network == 0 || network == 127 || network >= 224 || source == destination;
-  if (odd) return false;
-  WordSum header{head};
-  header.add(middle);
-  header.add(destination);
-  if (header.folded() != 0xFFFF) return false;
-  out = {l3, static_cast<std::uint16_t>(l3 + ipv4::kHeaderSize),
-         static_cast<std::uint16_t>(l3 + ipv4::kHeaderSize + udp::kHeaderSize), kPayload, false};
-  return detail::plain_udp(ip + ipv4::kHeaderSize, shape, WordSum{addresses}, flow_sum);
-}
-
-template <std::uint16_t kPayload>
-[[nodiscard]] inline bool recognise_plain_ipv6(std::span<const std::byte> frame, std::uint16_t l3,
-                                               const PlainShape<kPayload>& shape, ParsedFrame& out,
-                                               std::uint64_t& flow_sum) noexcept {
-  using Shape = PlainShape<kPayload>;
-  if (frame.size() < l3 + ipv6::kHeaderSize + Shape::kUdpLength) return false;
-  const std::byte* ip = frame.data() + l3;
-  const std::byte* source = ip + ipv6::kSource;
-  const std::byte* destination = ip + ipv6::kDestination;
-  const auto source_high = load_raw<std::uint64_t>(source);
-  const auto source_low = load_raw<std::uint64_t>(source + 8);
-  const auto destination_high = load_raw<std::uint64_t>(destination);
-  const auto destination_low = load_raw<std::uint64_t>(destination + 8);
-  // With an upper half of zero: unspecified, loopback, IPv4-mapped.
-  const bool odd = (load_raw<std::uint64_t>(ip) & Shape::kIpv6Mask) != Shape::kIpv6Head || source_high == 0 ||
-                   (source_high & 0xFFU) == 0xFF ||
-                   (source_high == destination_high && source_low == destination_low);
-  if (odd) return false;
-  WordSum addresses{source_high};
-  addresses.add(source_low);
-  addresses.add(destination_high);
-  addresses.add(destination_low);
-  out = {l3, static_cast<std::uint16_t>(l3 + ipv6::kHeaderSize),
-         static_cast<std::uint16_t>(l3 + ipv6::kHeaderSize + udp::kHeaderSize), kPayload, true};
-  return detail::plain_udp(ip + ipv6::kHeaderSize, shape, addresses, flow_sum);
-}
-
-// True: a frame that parse() lets through, with a payload of kPayload bytes. Whether the destination is ours
-// is not looked at.
-template <std::uint16_t kPayload>
-[[nodiscard]] inline bool recognise_plain(std::span<const std::byte> frame, const PlainShape<kPayload>& shape,
-                                          ParsedFrame& out, std::uint64_t& flow_sum) noexcept {
-  constexpr std::uint16_t kIpv4 = byte_swap(ethernet::kTypeIpv4);
-  constexpr std::uint16_t kIpv6 = byte_swap(ethernet::kTypeIpv6);
-  constexpr std::size_t kTags = ethernet::kMaxTags * ethernet::kTagSize;
-  if (frame.size() < ethernet::kHeaderSize + kTags) return false;  // shorter than any request
-  const std::byte* mac = frame.data();
-  if (((load_u8(mac) | load_u8(mac + ethernet::kSource)) & 1U) != 0) return false;
-  std::uint16_t l3 = ethernet::kHeaderSize;
-  auto type = load_raw<std::uint16_t>(frame.data() + ethernet::kEtherType);
-  while (__builtin_expect(is_vlan(byte_swap(type)), false)) {
-    if (l3 == ethernet::kHeaderSize + kTags) return false;
-    type = load_raw<std::uint16_t>(frame.data() + l3 + 2);
-    l3 = static_cast<std::uint16_t>(l3 + ethernet::kTagSize);
+  // But for UDP.
+  template <std::uint16_t kPayload>
+  [[nodiscard]] static bool recognise(const std::byte* ip) noexcept {
+    using Shape = PlainShape<kPayload>;
+    const auto head = load_raw<std::uint64_t>(ip);
+    const auto middle = load_raw<std::uint64_t>(ip + ipv4::kTtl);  // TTL, protocol, checksum, source
+    const auto source = static_cast<std::uint32_t>(middle >> 32);
+    const auto destination = load_raw<std::uint32_t>(ip + ipv4::kDestination);
+    const unsigned network = source & 0xFFU;
+    constexpr unsigned kLoopback = 127;
+    constexpr unsigned kMulticast = 224;  // and reserved, above
+    if ((head & Shape::kIpv4Mask) != Shape::kIpv4Head || (middle >> 8 & 0xFFU) != protocol::kUdp ||
+        network - 1 >= kMulticast - 1 || network == kLoopback || source == destination)
+      return false;
+    WordSum header{destination};
+    header.add_bytes<16>(ip);
+    return header.verifies();
   }
-  if (type == kIpv4) return recognise_plain_ipv4(frame, l3, shape, out, flow_sum);
-  return type == kIpv6 && recognise_plain_ipv6(frame, l3, shape, out, flow_sum);
-}
 
-// Turns the request's headers into the reply's, but for the UDP checksum, which is left 0. Returns the new
-// frame length: the request's without what follows the UDP payload.
-template <std::uint16_t kPayload>
-inline std::uint32_t reverse_plain(std::byte* frame, const ParsedFrame& plain,
-                                   const PlainShape<kPayload>& shape) noexcept {
-  swap_bytes<6>(frame + ethernet::kDestination, frame + ethernet::kSource);
-  std::byte* ip = frame + plain.l3_offset;
-  if (plain.ipv6) {
-    store_raw(ip, shape.reply_ipv6);
-    swap_bytes<ipv6::kAddressSize>(ip + ipv6::kSource, ip + ipv6::kDestination);
-  } else {
-    const auto addresses = load_raw<std::uint64_t>(ip + ipv4::kSource);
+  template <std::uint16_t kPayload>
+  static void reverse(std::byte* ip, const PlainShape<kPayload>& shape) noexcept {
+    const auto addresses = load_raw<std::uint64_t>(ip + kSource);
     WordSum sum{shape.reply_ipv4_sum};
     sum.add(addresses);
     store_raw(ip, shape.reply_ipv4);
     store_raw(ip + ipv4::kTtl,
               static_cast<std::uint32_t>(PlainShape<kPayload>::kReplyTtlAndProtocol |
                                          std::uint32_t{static_cast<std::uint16_t>(~sum.folded())} << 16));
-    store_raw(ip + ipv4::kSource, addresses << 32 | addresses >> 32);
+    store_raw(ip + kSource, addresses << 32 | addresses >> 32);
   }
-  std::byte* udp = frame + plain.udp_offset;
+};
+
+struct PlainIpv6 {
+  static constexpr bool kIpv6 = true;
+  static constexpr std::size_t kHeaderSize = ipv6::kHeaderSize;
+  static constexpr std::size_t kAddressSize = ipv6::kAddressSize;
+  static constexpr std::size_t kSource = ipv6::kSource;
+  static constexpr std::uint16_t kEtherType = byte_swap(ethernet::kTypeIpv6);
+
+  template <std::uint16_t kPayload>
+  [[nodiscard]] static bool recognise(const std::byte* ip) noexcept {
+    using Shape = PlainShape<kPayload>;
+    const std::byte* source = ip + ipv6::kSource;
+    const std::byte* destination = ip + ipv6::kDestination;
+    const auto source_high = load_raw<std::uint64_t>(source);
+    // With an upper half of zero: unspecified, loopback, IPv4-mapped.
+    return (load_raw<std::uint64_t>(ip) & Shape::kIpv6Mask) == Shape::kIpv6Head && source_high != 0 &&
+           (source_high & 0xFFU) != 0xFF &&
+           (source_high != load_raw<std::uint64_t>(destination) ||
+            load_raw<std::uint64_t>(source + 8) != load_raw<std::uint64_t>(destination + 8));
+  }
+
+  template <std::uint16_t kPayload>
+  static void reverse(std::byte* ip, const PlainShape<kPayload>& shape) noexcept {
+    store_raw(ip, shape.reply_ipv6);
+    swap_bytes<ipv6::kAddressSize>(ip + ipv6::kSource, ip + ipv6::kDestination);
+  }
+};
+
+// True: a packet that parse() lets through, with a payload of kPayload bytes. `length`: of what there is from
+// `ip` on. Whether the destination is ours, and to whom the frame was sent, is not looked at.
+template <typename Family, std::uint16_t kPayload>
+[[nodiscard]] inline bool recognise_plain(const std::byte* ip, std::size_t length,
+                                          const PlainShape<kPayload>& shape) noexcept {
+  using Shape = PlainShape<kPayload>;
+  if (length < Family::kHeaderSize + Shape::kUdpLength || !Family::template recognise<kPayload>(ip))
+    return false;
+  const auto udp = load_raw<std::uint64_t>(ip + Family::kHeaderSize);
+  const auto port = static_cast<std::uint16_t>(udp);
+  if ((udp & Shape::kUdpMask) != shape.expected_udp || port == 0 || udp >> 48 == 0) return false;
+  WordSum sum{Shape::kPseudoSum};
+  sum.add_bytes<2 * Family::kAddressSize + Shape::kUdpLength>(ip + Family::kSource);
+  return sum.verifies();
+}
+
+// Of an Ethernet frame of kShortestPlain bytes or more: where the IP header begins behind its VLAN tags; 0:
+// there are too many of them. `type`: of what is there, as it stands in memory.
+inline constexpr std::size_t kShortestPlain = 64 - 4;
+[[nodiscard]] inline std::size_t behind_tags(const std::byte* frame, std::uint16_t& type) noexcept {
+  std::size_t l3 = ethernet::kHeaderSize;
+  type = load_raw<std::uint16_t>(frame + ethernet::kEtherType);
+  while (__builtin_expect(is_vlan(byte_swap(type)), false)) {
+    if (l3 == ethernet::kHeaderSize + ethernet::kMaxTags * ethernet::kTagSize) return 0;
+    type = load_raw<std::uint16_t>(frame + l3 + 2);
+    l3 += ethernet::kTagSize;
+  }
+  return l3;
+}
+
+// To or from a group address.
+[[nodiscard]] inline bool has_group_address(const std::byte* frame) noexcept {
+  constexpr std::uint64_t kGroupBits = std::uint64_t{1} | std::uint64_t{1} << 8 * ethernet::kSource;
+  return (load_raw<std::uint64_t>(frame) & kGroupBits) != 0;
+}
+
+inline void swap_macs(std::byte* frame) noexcept {
+  static_assert(ethernet::kDestination == 0 && ethernet::kSource == 6);
+  const auto to = load_raw<std::uint32_t>(frame);
+  const auto to_end = load_raw<std::uint16_t>(frame + 4);
+  const auto from = load_raw<std::uint32_t>(frame + 6);
+  const auto from_end = load_raw<std::uint16_t>(frame + 10);
+  store_raw(frame, from);
+  store_raw(frame + 4, from_end);
+  store_raw(frame + 6, to);
+  store_raw(frame + 10, to_end);
+}
+
+// Turns the request's headers into the reply's, but for the UDP checksum, which is left 0. `udp`: where the
+// UDP header begins.
+template <typename Family, std::uint16_t kPayload>
+inline void reverse_plain(std::byte* udp, const PlainShape<kPayload>& shape) noexcept {
+  Family::reverse(udp - Family::kHeaderSize, shape);
   const auto ports = load_raw<std::uint32_t>(udp);
   store_raw(udp, std::uint64_t{ports << 16 | ports >> 16} |
                      std::uint64_t{byte_swap(PlainShape<kPayload>::kUdpLength)} << 32);
-  return static_cast<std::uint32_t>(plain.payload_offset + kPayload);
+}
+
+// The UDP checksum of such a reply, once its payload is complete.
+template <typename Family, std::uint16_t kPayload>
+inline void finish_plain_checksum(std::byte* udp) noexcept {
+  using Shape = PlainShape<kPayload>;
+  WordSum sum{Shape::kPseudoSum};
+  sum.add_bytes<2 * Family::kAddressSize + Shape::kUdpLength>(udp - 2 * Family::kAddressSize);
+  const auto checksum = static_cast<std::uint16_t>(~sum.folded());
+  store_raw(udp + udp::kChecksum, checksum == 0 ? std::uint16_t{0xFFFF} : checksum);  // 0 would mean "none"
 }
 
 }  // namespace wiretime::net

@@ -26,19 +26,12 @@ constexpr std::uint32_t kMost32 = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t kIntervalMask = 0x7F;
 constexpr std::uint32_t kNone = 1;  // 0 is left to mean an empty slot
 constexpr int kLowestInterval = -5 * 4;
-constexpr int kHighestInterval = kLowestInterval + 125;
-constexpr std::uint32_t encode(int quarters) noexcept {
-  return static_cast<std::uint32_t>(std::clamp(quarters, kLowestInterval, kHighestInterval) -
-                                    kLowestInterval) +
-         2;
-}
 constexpr std::int8_t decode(std::uint32_t code) noexcept {
   return code <= kNone ? ClientRecord::kNoInterval
                        : static_cast<std::int8_t>(static_cast<int>(code) - 2 + kLowestInterval);
 }
 
-// key: tag 22 | timeout interval 7 | dropped 1 | 2 unused
-constexpr std::uint32_t kTagMask = 0xFFFF'FC00U;
+// key: tag 22 | timeout interval 7 | dropped 1 | 0 | in use 1
 constexpr unsigned kTimeoutShift = 3;
 constexpr std::uint32_t kDropped = 1U << 2;
 // state: drops 14 | tokens 11 | interval 7
@@ -47,22 +40,35 @@ constexpr std::uint32_t kTokensMask = RateLimit::kMostTokens;
 constexpr unsigned kDropsShift = 18;
 constexpr std::uint32_t kMostDrops = (1U << 14) - 1;
 
-// log2 of an interval in 1/16 s, in quarter steps of log2 seconds; 0 counts as half a tick. The two bits
-// after the leading one stand for the fraction.
-constexpr int log2_quarters(std::uint32_t sixteenths) noexcept {
-  if (sixteenths == 0) return kLowestInterval;
-  const int whole = 31 - std::countl_zero(sixteenths);
-  const auto fraction = static_cast<int>(((std::uint64_t{sixteenths} << 2) >> whole) & 3U);
-  return (whole - 4) * 4 + fraction;
+// log2 of an interval in 1/16 s, in quarter steps of log2 seconds, as its code; 0 counts as half a tick. A
+// double has it: the exponent, and the two bits after the leading one, which stand for the fraction.
+std::uint32_t interval_code(std::uint32_t sixteenths) noexcept {
+  constexpr double kShortest = 0.5;
+  constexpr double kLongest = 1.25 * (1 << 30);
+  constexpr std::uint32_t kCodeOfShortest = 2;
+  constexpr auto kBias =
+      static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(kShortest) >> 50) - kCodeOfShortest;
+  const double ticks = std::min(std::max(static_cast<double>(sixteenths), kShortest), kLongest);
+  const auto code = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(ticks) >> 50) - kBias;
+  return code;
 }
 
-// Moves a quarter of the way to the newest interval, at least one step: no request is without effect.
-constexpr std::uint32_t average(std::uint32_t code, std::uint32_t elapsed) noexcept {
-  const std::uint32_t latest = encode(log2_quarters(elapsed));
+// A quarter of the way from one code to another, at least one step: no request is without effect. By the
+// difference, which is small.
+constexpr int kMostDifference = 128;
+constexpr auto kSteps = [] {
+  std::array<std::int8_t, 2 * kMostDifference> steps{};
+  for (int difference = 1 - kMostDifference; difference < kMostDifference; ++difference) {
+    const int step = difference / 4 != 0 ? difference / 4 : (difference > 0) - (difference < 0);
+    steps[static_cast<std::size_t>(difference + kMostDifference)] = static_cast<std::int8_t>(step);
+  }
+  return steps;
+}();
+std::uint32_t average(std::uint32_t code, std::uint32_t elapsed) noexcept {
+  const std::uint32_t latest = interval_code(elapsed);
   if (code <= kNone) return latest;
-  const int difference = static_cast<int>(latest) - static_cast<int>(code);
-  const int step = difference / 4 != 0 ? difference / 4 : (difference > 0) - (difference < 0);
-  return static_cast<std::uint32_t>(static_cast<int>(code) + step);
+  const std::size_t difference = std::size_t{latest} + kMostDifference - code;
+  return code + static_cast<std::uint32_t>(std::int32_t{kSteps[difference]});
 }
 
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
@@ -82,20 +88,21 @@ std::size_t buckets_for(std::size_t clients, std::size_t ways, std::size_t fewes
   return std::clamp((clients + clients / 2 + ways - 1) / ways, fewest, kMostBuckets);
 }
 
-// Which lanes hold the tag, lane 0 in bit 0. The owner reads its own words: no other thread writes them.
+// Which of the first four words are `tag` under the mask, the first in bit 0. The owner reads its own words:
+// no other thread writes them.
 template <typename Words>
-unsigned lanes_with(const Words& words, std::uint32_t tag) noexcept {
+unsigned lanes_with(const Words& words, std::uint32_t mask, std::uint32_t tag) noexcept {
 #ifdef __SSE2__
   __m128i lanes;
-  static_assert(sizeof lanes == sizeof words);
+  static_assert(sizeof lanes <= sizeof words);
   std::memcpy(&lanes, static_cast<const void*>(&words), sizeof lanes);
-  const __m128i tags = _mm_and_si128(lanes, _mm_set1_epi32(static_cast<int>(kTagMask)));
+  const __m128i tags = _mm_and_si128(lanes, _mm_set1_epi32(static_cast<int>(mask)));
   const __m128i equal = _mm_cmpeq_epi32(tags, _mm_set1_epi32(static_cast<int>(tag)));
   return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(equal)));
 #else
   unsigned found = 0;
-  for (std::size_t lane = 0; lane < words.size(); ++lane)
-    found |= static_cast<unsigned>((words[lane].load(kRelaxed) & kTagMask) == tag) << lane;
+  for (std::size_t lane = 0; lane < 4; ++lane)
+    found |= static_cast<unsigned>((words[lane].load(kRelaxed) & mask) == tag) << lane;
   return found;
 #endif
 }
@@ -120,7 +127,6 @@ ClientTable::ClientTable(const ClientCapacity& capacity, std::array<std::uint64_
     Region r;
     r.lines = static_cast<Line*>(static_cast<void*>(at));
     r.buckets = static_cast<std::uint32_t>(buckets);
-    r.reciprocal = std::numeric_limits<std::uint64_t>::max() / buckets + 1;
     return r;
   };
   const std::size_t buckets4 = buckets_for(capacity.ipv4, kWays, kFewestBuckets);
@@ -158,22 +164,19 @@ ClientTable::Place ClientTable::place(const IpAddress& address) const noexcept {
 // --- owner ------------------------------------------------------------------------------------------------
 
 inline std::size_t ClientTable::lane_in(const Line& line, std::uint32_t tag) noexcept {
-  // An empty lane's tag reads as zero, but stands behind the lanes in use.
-  const unsigned lanes = lanes_with(line.key, tag);
-  if (lanes == 0) return kLanes;
-  const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
-  return (line.state[lane].load(kRelaxed) & kIntervalMask) != 0 ? lane : kLanes;
+  const unsigned lanes = lanes_with(line.words, kTagMask | kInUse, tag);
+  return lanes == 0 ? kLanes : static_cast<std::size_t>(std::countr_zero(lanes));
 }
 
-ClientTable::Slot ClientTable::replace(const Place& place, std::uint32_t uptime,
+ClientTable::Slot ClientTable::replace(const Place& place, const std::byte* ipv6, std::uint32_t uptime,
                                        std::uint32_t tokens) noexcept {
-  Slot victim{first_line(place), 0};
+  Slot victim{place.line, 0};
   std::uint32_t longest_silence = 0;
   bool empty = false;
-  for (Line* line : {first_line(place), second_line(place)}) {
+  for (Line* line : {place.line, other_line(place)}) {
     for (std::size_t lane = 0; lane < kLanes && !empty; ++lane) {
-      empty = line->state[lane].load(kRelaxed) == 0;
-      const std::uint32_t silence = uptime - line->last[lane].load(kRelaxed);
+      empty = line->key(lane).load(kRelaxed) == 0;
+      const std::uint32_t silence = uptime - line->last(lane).load(kRelaxed);
       if (empty || silence > longest_silence) victim = {line, lane};
       longest_silence = std::max(longest_silence, silence);
     }
@@ -183,103 +186,122 @@ ClientTable::Slot ClientTable::replace(const Place& place, std::uint32_t uptime,
   auto& [line, lane] = victim;
   // Readers: whoever sees the new tag sees the empty state or all of the new record; whoever sees any of the
   // new record sees the new tag.
-  line->state[lane].store(0, kRelease);
-  line->key[lane].store(place.tag, kRelease);
-  if (place.ipv6 != nullptr) {
+  line->state(lane).store(0, kRelease);
+  line->key(lane).store(place.tag, kRelease);
+  if (place.ipv6) {
     const auto slot = static_cast<std::size_t>(line - v6_.lines) * kLanes + lane;
     for (std::size_t half = 0; half < 2; ++half) {
       std::uint64_t word;
-      std::memcpy(&word, place.ipv6 + 8 * half, sizeof word);
+      std::memcpy(&word, ipv6 + 8 * half, sizeof word);
       v6_.addresses[slot][half].store(word, kRelease);
     }
   }
-  line->last[lane].store(uptime, kRelease);
-  line->hits[lane].store(0, kRelease);
-  line->state[lane].store(tokens << kTokensShift | kNone, kRelease);
+  line->last(lane).store(uptime, kRelease);
+  line->hits(lane).store(0, kRelease);
+  line->state(lane).store(tokens << kTokensShift | kNone, kRelease);
   return victim;
 }
 
+template <bool kLimited>
 inline Admission ClientTable::count(const Slot& slot, std::uint32_t tag, std::uint32_t uptime,
                                     const RateLimit& limit, std::uint64_t& random) noexcept {
   const auto [line, lane] = slot;
-  const std::uint32_t key = line->key[lane].load(kRelaxed);
-  const std::uint32_t state = line->state[lane].load(kRelaxed);
-  const std::uint32_t last = line->last[lane].load(kRelaxed);
-  const std::uint32_t hits = line->hits[lane].load(kRelaxed);
+  const std::uint32_t key = line->key(lane).load(kRelaxed);
+  const std::uint32_t last = line->last(lane).load(kRelaxed);
+  const std::uint32_t hits = line->hits(lane).load(kRelaxed);
+  const std::uint32_t state = line->state(lane).load(kRelaxed);
   std::uint32_t interval = state & kIntervalMask;
   std::uint32_t timeout = (key >> kTimeoutShift) & kIntervalMask;
   // A first request comes from nowhere; that the two times are then the same does not make it a burst.
-  if (hits != 0) {
-    std::uint32_t& average_of = (key & kDropped) != 0 ? timeout : interval;
-    average_of = average(average_of, uptime - last);
+  if (__builtin_expect(hits != 0, true)) {
+    if (__builtin_expect((key & kDropped) == 0, true))
+      interval = average(interval, uptime - last);
+    else
+      timeout = average(timeout, uptime - last);
   }
-  line->last[lane].store(uptime, kRelaxed);
-  line->hits[lane].store(hits + (hits != kMost32), kRelaxed);
+  line->last(lane).store(uptime, kRelaxed);
+  line->hits(lane).store(hits - (hits == kMost32) + 1, kRelaxed);
+  if constexpr (!kLimited) {
+    line->key(lane).store(tag | timeout << kTimeoutShift, kRelaxed);
+    line->state(lane).store((state & ~kIntervalMask) | interval, kRelaxed);
+    return Admission::answer;
+  }
 
   std::uint32_t tokens = (state >> kTokensShift) & kTokensMask;
   std::uint32_t drops = state >> kDropsShift;
   std::uint32_t dropped = 0;
   Admission admission = Admission::answer;
-  if (limit.enabled) {
-    tokens =
-        std::min(tokens + std::min((uptime >> limit.shift) - (last >> limit.shift), limit.full), limit.full);
-    if (tokens >= limit.price) {
-      tokens -= limit.price;
+  tokens =
+      std::min(tokens + std::min((uptime >> limit.shift) - (last >> limit.shift), limit.full), limit.full);
+  if (__builtin_expect(tokens >= limit.price, true)) {
+    tokens -= limit.price;
+  } else {
+    random = random * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;  // Knuth's MMIX
+    const bool leaks = (random >> 32 & ((1U << limit.leak) - 1)) == 0;
+    // A client that asks twice as often when it is not answered costs less when it is.
+    const bool impatient = timeout > kNone && timeout + 4 < interval;
+    if (leaks != impatient) {
+      tokens = 0;
     } else {
-      random = random * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;  // Knuth's MMIX
-      const bool leaks = (random >> 32 & ((1U << limit.leak) - 1)) == 0;
-      // A client that asks twice as often when it is not answered costs less when it is.
-      const bool impatient = timeout > kNone && timeout + 4 < interval;
-      if (leaks != impatient) {
-        tokens = 0;
-      } else {
-        const bool kiss = limit.kod != 0 && (random >> 48 & ((1U << limit.kod) - 1)) == 0;
-        admission = kiss ? Admission::kiss : Admission::drop;
-        dropped = kDropped;
-        drops = std::min(drops + (kiss ? 0 : 1), kMostDrops);
-      }
+      const bool kiss = limit.kod != 0 && (random >> 48 & ((1U << limit.kod) - 1)) == 0;
+      admission = kiss ? Admission::kiss : Admission::drop;
+      dropped = kDropped;
+      drops = std::min(drops + (kiss ? 0 : 1), kMostDrops);
     }
   }
-  line->key[lane].store(tag | timeout << kTimeoutShift | dropped, kRelaxed);
-  line->state[lane].store(drops << kDropsShift | tokens << kTokensShift | interval, kRelaxed);
+  line->key(lane).store(tag | timeout << kTimeoutShift | dropped, kRelaxed);
+  line->state(lane).store(drops << kDropsShift | tokens << kTokensShift | interval, kRelaxed);
   return admission;
 }
 
-// Most clients are in the first line of their bucket, which the caller has prefetched. The second lines of
-// the others are fetched all at once and looked at in the end; a client's requests stay in order.
-void ClientTable::admit(std::span<const Place> places, std::uint32_t uptime, const RateLimit& limit,
-                        std::uint64_t random, std::span<Admission> out) noexcept {
-  constexpr std::size_t kBatch = 64;
-  for (; places.size() > kBatch; places = places.subspan(kBatch), out = out.subspan(kBatch))
-    admit(places.first(kBatch), uptime, limit, ++random, out.first(kBatch));
-  std::array<std::uint8_t, kBatch> left;
-  std::size_t left_count = 0;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    Line* const line = first_line(places[i]);
-    const std::size_t lane = lane_in(*line, places[i].tag);
-    if (lane != kLanes) {
-      out[i] = count({line, lane}, places[i].tag, uptime, limit, random);
+template <bool kLimited>
+inline std::size_t ClientTable::admit_known(Batch& batch, std::size_t size, std::uint32_t uptime,
+                                            const RateLimit& limit, std::uint64_t& random) noexcept {
+  std::size_t known = 0;
+  std::array<std::uint8_t, kBatch> unknown;
+  std::size_t unknown_count = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    const Place& place = batch.places[i];
+    const unsigned lanes = lanes_with(place.line->words, kTagMask | kInUse, place.tag);
+    if (__builtin_expect(lanes != 0, true)) {
+      const Slot slot{place.line, static_cast<std::size_t>(std::countr_zero(lanes))};
+      batch.admissions[i] = count<kLimited>(slot, place.tag, uptime, limit, random);
+      batch.order[known++] = static_cast<std::uint8_t>(i);
     } else {
-      __builtin_prefetch(second_line(places[i]), 1);
-      left[left_count++] = static_cast<std::uint8_t>(i);
+      __builtin_prefetch(other_line(place), 1);
+      unknown[unknown_count++] = static_cast<std::uint8_t>(i);
     }
   }
-  for (std::size_t n = 0; n < left_count; ++n) {
-    const Place& place = places[left[n]];
-    Slot slot{first_line(place),
-              lane_in(*first_line(place), place.tag)};  // an earlier request may have come in
-    if (slot.lane == kLanes) slot = {second_line(place), lane_in(*second_line(place), place.tag)};
-    if (slot.lane == kLanes) slot = replace(place, uptime, limit.full);
-    out[left[n]] = count(slot, place.tag, uptime, limit, random);
+  std::copy_n(unknown.begin(), unknown_count, batch.order.begin() + known);
+  return known;
+}
+
+std::size_t ClientTable::admit_known(Batch& batch, std::size_t size, std::uint32_t uptime,
+                                     const RateLimit& limit, std::uint64_t& random) noexcept {
+  return limit.enabled ? admit_known<true>(batch, size, uptime, limit, random)
+                       : admit_known<false>(batch, size, uptime, limit, random);
+}
+
+void ClientTable::admit_rest(Batch& batch, std::size_t size, std::size_t known, std::uint32_t uptime,
+                             const RateLimit& limit, std::uint64_t& random) noexcept {
+  for (std::size_t n = known; n < size; ++n) {
+    const std::size_t i = batch.order[n];
+    const Place& place = batch.places[i];
+    Slot slot{place.line, lane_in(*place.line, place.tag)};  // an earlier request may have come in
+    if (slot.lane == kLanes) slot = {other_line(place), lane_in(*other_line(place), place.tag)};
+    if (slot.lane == kLanes) slot = replace(place, batch.ipv6[i], uptime, limit.full);
+    batch.admissions[i] = limit.enabled ? count<true>(slot, place.tag, uptime, limit, random)
+                                        : count<false>(slot, place.tag, uptime, limit, random);
   }
 }
 
 Admission ClientTable::admit(const IpAddress& client, std::uint32_t uptime, const RateLimit& limit,
                              std::uint64_t random) noexcept {
-  const Place one = place(client);
-  Admission admission;
-  admit({&one, 1}, uptime, limit, random, {&admission, 1});
-  return admission;
+  Batch one;
+  one.places[0] = place(client);
+  one.ipv6[0] = reinterpret_cast<const std::byte*>(client.bytes.data());
+  admit_rest(one, 1, admit_known(one, 1, uptime, limit, random), uptime, limit, random);
+  return one.admissions[0];
 }
 
 // --- control thread ---------------------------------------------------------------------------------------
@@ -292,12 +314,12 @@ std::optional<ClientRecord> ClientTable::at(std::size_t slot) const noexcept {
   const Line& line = region.lines[slot / kLanes];
   const std::size_t lane = slot % kLanes;
 
-  const std::uint32_t tag = line.key[lane].load(kAcquire) & kTagMask;
-  const std::uint32_t state = line.state[lane].load(kAcquire);
+  const std::uint32_t tag = line.key(lane).load(kAcquire) & kTagMask;
+  const std::uint32_t state = line.state(lane).load(kAcquire);
   if ((state & kIntervalMask) == 0) return std::nullopt;
   ClientRecord r;
-  r.hits = line.hits[lane].load(kAcquire);
-  r.last_hit = line.last[lane].load(kAcquire);
+  r.hits = line.hits(lane).load(kAcquire);
+  r.last_hit = line.last(lane).load(kAcquire);
   r.drops = state >> kDropsShift;
   r.interval = decode(state & kIntervalMask);
   if (ipv6) {
@@ -307,10 +329,12 @@ std::optional<ClientRecord> ClientTable::at(std::size_t slot) const noexcept {
       std::memcpy(r.address.bytes.data() + 8 * half, &word, sizeof word);
     }
   } else {
-    const std::uint64_t first = ((slot / kWays << 32) + v4_.buckets - 1) / v4_.buckets;
-    r.address = IpAddress::v4(unpermute(static_cast<std::uint32_t>(first + (tag >> kTagShift))));
+    // The one number whose product with the buckets begins like that.
+    const std::uint64_t product = std::uint64_t{slot / kWays} << 32 | tag;
+    r.address =
+        IpAddress::v4(unpermute(static_cast<std::uint32_t>((product + v4_.buckets - 1) / v4_.buckets)));
   }
-  const std::uint32_t key = line.key[lane].load(kAcquire);
+  const std::uint32_t key = line.key(lane).load(kAcquire);
   if ((key & kTagMask) != tag) return std::nullopt;
   r.timeout_interval = decode((key >> kTimeoutShift) & kIntervalMask);
   return r;
@@ -321,8 +345,8 @@ std::optional<std::size_t> ClientTable::slot_of(const IpAddress& address) const 
   const bool ipv6 = address.family == Family::ipv6;
   const Place p = place(address);
   const Region& region = ipv6 ? v6_ : v4_;
-  const auto first =
-      static_cast<std::size_t>(p.bucket - region.lines) * kLanes + (ipv6 ? v4_.buckets * kWays : 0);
+  const auto bucket = static_cast<std::size_t>(p.line - region.lines) / 2;
+  const std::size_t first = bucket * kWays + (ipv6 ? v4_.buckets * kWays : 0);
   for (std::size_t slot = first; slot < first + kWays; ++slot)
     if (const auto r = at(slot); r && r->address == address) return slot;
   return std::nullopt;

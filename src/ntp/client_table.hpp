@@ -71,22 +71,35 @@ class ClientTable {
 
   // Where a client's record is, or would be.
   struct Place {
-    Line* bucket = nullptr;
-    std::uint32_t tag = 0;            // where a record's key has it
-    const std::byte* ipv6 = nullptr;  // the address, to be read by admit(); null: IPv4
+    Line* line;         // of its bucket's two, the one it is looked for first
+    std::uint32_t tag;  // the part of a record's key that tells clients apart
+    bool ipv6;
   };
-  [[nodiscard]] Place place_v4(std::uint32_t address) const noexcept { return place(v4_, permute(address)); }
-  [[nodiscard]] Place place_v6(const std::byte* address) const noexcept {
-    Place p = place(v6_, hash(address));
-    p.ipv6 = address;
-    return p;
+  [[nodiscard]] Place place_v4(std::uint32_t address) const noexcept {
+    return place(v4_, permute(address), false);
   }
-  static void prefetch(const Place& p) noexcept { __builtin_prefetch(first_line(p), 1); }
+  [[nodiscard]] Place place_v6(const std::byte* address) const noexcept {
+    return place(v6_, hash(address), true);
+  }
+  static void prefetch(const Place& p) noexcept { __builtin_prefetch(p.line, 1); }
 
-  // Counts a request from each place at `uptime` and tells what its rate limit says. Order matters where a
-  // client comes twice. `random` is used up here; `out` is as long as `places`.
-  void admit(std::span<const Place> places, std::uint32_t uptime, const RateLimit& limit,
-             std::uint64_t random, std::span<Admission> out) noexcept;
+  // Requests that came at `uptime`, and what their rate limits say.
+  static constexpr std::size_t kBatch = 32;
+  struct Batch {
+    std::array<Place, kBatch> places;
+    std::array<const std::byte*, kBatch> ipv6;  // IPv6 addresses
+    std::array<Admission, kBatch> admissions;
+    // Which of them, in the order in which they were admitted.
+    std::array<std::uint8_t, kBatch> order;
+  };
+  // Counts the first `size` of the batch, in two steps, because some clients are in a second cache line,
+  // which has to come first. The first step returns how many it admitted; it is time for other work until the
+  // second, which admits the rest. One client's requests are counted in the order in which they came.
+  // `random`: drawn on for leaks and kisses.
+  std::size_t admit_known(Batch& batch, std::size_t size, std::uint32_t uptime, const RateLimit& limit,
+                          std::uint64_t& random) noexcept;
+  void admit_rest(Batch& batch, std::size_t size, std::size_t known, std::uint32_t uptime,
+                  const RateLimit& limit, std::uint64_t& random) noexcept;
   Admission admit(const IpAddress& client, std::uint32_t uptime, const RateLimit& limit,
                   std::uint64_t random) noexcept;
 
@@ -99,18 +112,30 @@ class ClientTable {
   [[nodiscard]] std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t evicted() const noexcept { return evicted_.load(std::memory_order_relaxed); }
 
+  template <bool kLimited>
+  [[nodiscard]] std::size_t admit_known(Batch& batch, std::size_t size, std::uint32_t uptime,
+                                        const RateLimit& limit, std::uint64_t& random) noexcept;
+
  private:
   static constexpr std::size_t kLanes = 4;             // records in a line
   static constexpr std::size_t kWays = 2 * kLanes;     // in a bucket
   static constexpr std::size_t kFewestBuckets = 1024;  // so that 22 bits are enough for a tag
   using Word = std::atomic<std::uint32_t>;
 
-  // Writer: owner. Lanes are filled from the front and never emptied, only replaced.
+  // Writer: owner. Records are replaced, never removed. Word by word of the line's four records: key (tag 22
+  // bits, timeout interval 7, last request was dropped 1, 0, in use 1), last (1/16 s of uptime), hits, state
+  // (drops 14, tokens 11, interval 7: 0 while the record is being replaced).
   struct alignas(64) Line {
-    std::array<Word, kLanes> key;   // tag 22 bits, timeout interval 7, last request was dropped 1, unused 2
-    std::array<Word, kLanes> last;  // 1/16 s of uptime
-    std::array<Word, kLanes> hits;
-    std::array<Word, kLanes> state;  // interval 7 (0: the slot is empty), tokens 11, drops 14
+    std::array<Word, 4 * kLanes> words;
+
+    [[nodiscard]] const Word& key(std::size_t lane) const noexcept { return words[lane]; }
+    [[nodiscard]] const Word& last(std::size_t lane) const noexcept { return words[kLanes + lane]; }
+    [[nodiscard]] const Word& hits(std::size_t lane) const noexcept { return words[2 * kLanes + lane]; }
+    [[nodiscard]] const Word& state(std::size_t lane) const noexcept { return words[3 * kLanes + lane]; }
+    [[nodiscard]] Word& key(std::size_t lane) noexcept { return words[lane]; }
+    [[nodiscard]] Word& last(std::size_t lane) noexcept { return words[kLanes + lane]; }
+    [[nodiscard]] Word& hits(std::size_t lane) noexcept { return words[2 * kLanes + lane]; }
+    [[nodiscard]] Word& state(std::size_t lane) noexcept { return words[3 * kLanes + lane]; }
   };
   static_assert(sizeof(Line) == 64);
   using Address6 = std::array<std::atomic<std::uint64_t>, 2>;
@@ -119,25 +144,22 @@ class ClientTable {
     Line* lines = nullptr;
     Address6* addresses = nullptr;  // one a slot; IPv6 only
     std::uint32_t buckets = 0;
-    std::uint64_t reciprocal = 0;  // 2^64 / buckets, rounded up
   };
 
-  static constexpr std::uint32_t kTagShift = 10;
+  static constexpr std::uint32_t kTagMask = 0xFFFF'FC00U;
+  static constexpr std::uint32_t kInUse = 1;
 
-  // A 32-bit number falls into bucket number * buckets / 2^32; which of the numbers in that bucket it is, in
-  // order, is its tag.
-  [[nodiscard]] static Place place(const Region& f, std::uint32_t number) noexcept {
+  // A 32-bit number falls into bucket number * buckets / 2^32. What is behind the binary point then tells
+  // the numbers of one bucket apart: they are 1,024 or more from each other, so the upper 22 bits do. The
+  // highest of them says which line comes first.
+  [[nodiscard]] static Place place(const Region& f, std::uint32_t number, bool ipv6) noexcept {
     const std::uint64_t product = std::uint64_t{number} * f.buckets;
-    const auto tag = static_cast<std::uint32_t>(
-        (static_cast<unsigned __int128>(static_cast<std::uint32_t>(product)) * f.reciprocal) >> 64);
-    return {f.lines + 2 * (product >> 32), tag << kTagShift, nullptr};
+    return {f.lines + (product >> 31), (static_cast<std::uint32_t>(product) & kTagMask) | kInUse, ipv6};
   }
-  // Of the bucket's two lines, the one a client is looked for first.
-  [[nodiscard]] static Line* first_line(const Place& p) noexcept {
-    return p.bucket + ((p.tag >> kTagShift) & 1U);
-  }
-  [[nodiscard]] static Line* second_line(const Place& p) noexcept {
-    return p.bucket + (~(p.tag >> kTagShift) & 1U);
+  // The other line of the bucket; the first line of a bucket is the even one.
+  [[nodiscard]] static Line* other_line(const Place& p) noexcept {
+    const std::ptrdiff_t to = (p.tag >> 31) != 0 ? -1 : 1;
+    return p.line + to;
   }
   // A bijection: two rounds of multiply and fold with secret odd multipliers.
   [[nodiscard]] std::uint32_t permute(std::uint32_t address) const noexcept {
@@ -155,7 +177,9 @@ class ClientTable {
   };
   // kLanes: not there.
   [[nodiscard]] static std::size_t lane_in(const Line& line, std::uint32_t tag) noexcept;
-  [[nodiscard]] Slot replace(const Place& place, std::uint32_t uptime, std::uint32_t tokens) noexcept;
+  [[nodiscard]] Slot replace(const Place& place, const std::byte* ipv6, std::uint32_t uptime,
+                             std::uint32_t tokens) noexcept;
+  template <bool kLimited>
   [[nodiscard]] static Admission count(const Slot& slot, std::uint32_t tag, std::uint32_t uptime,
                                        const RateLimit& limit, std::uint64_t& random) noexcept;
 

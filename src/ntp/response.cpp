@@ -73,9 +73,20 @@ ReplyTemplate::ReplyTemplate(const clock::TimeSnapshot& snapshot, NtpTimestamp n
   store_be32(header.data() + offset::kRootDispersion, snapshot.root_dispersion_at(now).value);
   store_be32(header.data() + offset::kReferenceId, r.refid);
   set_timestamp(header.data(), offset::kReferenceTime, r.reference_time);
-  head_ = load_raw<std::uint64_t>(header.data());
-  dispersion_and_refid_ = load_raw<std::uint64_t>(header.data() + offset::kRootDispersion);
-  reference_time_ = load_raw<std::uint64_t>(header.data() + offset::kReferenceTime);
+  const Head head{load_raw<std::uint64_t>(header.data()),
+                  load_raw<std::uint64_t>(header.data() + offset::kRootDispersion),
+                  load_raw<std::uint64_t>(header.data() + offset::kReferenceTime)};
+  constexpr std::uint64_t kServer = static_cast<std::uint8_t>(Mode::server);
+  constexpr std::uint64_t kUnsynchronised = 0xC0;
+  heads_.fill(head);
+  for (Head& h : heads_) h[0] |= kServer;
+  // A version 1 client gets mode 4 as well: a reply with mode 0 would be a request to the next server.
+  auto& symmetric = heads_[static_cast<std::size_t>(Verdict::answered_symmetric)];
+  symmetric[0] = head[0] | static_cast<std::uint8_t>(Mode::symmetric_passive);
+  // RFC 5905 section 7.4.
+  constexpr std::uint32_t kRate = 0x5241'5445;
+  heads_[static_cast<std::size_t>(Verdict::answered_kiss)] = {kUnsynchronised | kServer,
+                                                              std::uint64_t{byte_swap(kRate)} << 32, 0};
   noise_mask_ = noise_mask(snapshot.precision);
   least_poll_ = least_poll;
 }

@@ -13,7 +13,6 @@
 #include "base/time.hpp"
 #include "base/verdict.hpp"
 #include "clock/snapshot.hpp"
-#include "net/checksum.hpp"
 #include "ntp/packet.hpp"
 
 namespace wiretime::ntp {
@@ -36,14 +35,12 @@ class ReplyTemplate {
 
   // Overwrites a request's 48 bytes with the reply for `kind` (an answered* verdict), all but the transmit
   // stamp. `random` supplies the bits below our precision. The reply is exactly 48 bytes, before its MAC if
-  // it has one: never longer than its request. Returns the sum of what was written, for a checksum.
-  net::WordSum write(std::byte* message, Verdict kind, NtpTimestamp receive,
-                     std::uint64_t random) const noexcept;
+  // it has one: never longer than its request.
+  void write(std::byte* message, Verdict kind, NtpTimestamp receive, std::uint64_t random) const noexcept;
   // The transmit stamp, into a reply made by write(). Receive stamps are odd and transmit stamps even, so
-  // they are never equal, and neither equals the origin stamp; interleaved mode depends on both. Returns it
-  // as it stands in memory.
-  static std::uint64_t stamp(std::byte* reply, NtpTimestamp transmit, std::uint64_t noise_mask,
-                             std::uint64_t random) noexcept;
+  // they are never equal, and neither equals the origin stamp; interleaved mode depends on both.
+  static void stamp(std::byte* reply, NtpTimestamp transmit, std::uint64_t noise_mask,
+                    std::uint64_t random) noexcept;
   // The bits of a 2^-32 s fraction that a clock of that precision, log2 s, cannot resolve.
   [[nodiscard]] static std::uint64_t noise_mask(std::int8_t precision) noexcept {
     const int bits = 32 + precision;
@@ -52,54 +49,42 @@ class ReplyTemplate {
   }
 
  private:
-  [[nodiscard]] static Mode mode_of(Verdict kind) noexcept {
-    // A version 1 client gets mode 4 as well: a reply with mode 0 would be a request to the next server.
-    return kind == Verdict::answered_symmetric ? Mode::symmetric_passive : Mode::server;
-  }
-  // Random below the precision, `parity` in the lowest bit, different from `other`.
-  [[nodiscard]] static std::uint64_t blur(std::uint64_t t, std::uint64_t mask, std::uint64_t random,
-                                          std::uint64_t parity, std::uint64_t other) noexcept {
+  // Random below the precision, `parity` in the lowest bit, as it stands in a packet, and different from
+  // `other` there.
+  [[nodiscard]] static std::uint64_t blurred(std::uint64_t t, std::uint64_t mask, std::uint64_t random,
+                                             std::uint64_t parity, std::uint64_t other) noexcept {
     const std::uint64_t value = (t & ~mask) | (random & mask & ~std::uint64_t{1}) | parity;
-    return value ^ (value == other ? 2 : 0);
+    const std::uint64_t word = byte_swap(value);
+    return __builtin_expect(word == other, false) ? byte_swap(value ^ 2U) : word;
   }
 
-  // Words as they stand in memory.
-  std::uint64_t head_;  // leap, stratum, precision, root delay
-  std::uint64_t dispersion_and_refid_;
-  std::uint64_t reference_time_;
+  // Words as they stand in memory: leap, mode, stratum, precision, root delay; root dispersion and refid;
+  // reference time.
+  using Head = std::array<std::uint64_t, 3>;
+  static constexpr std::size_t kKinds = static_cast<std::size_t>(Verdict::answered_kiss) + 1;
+  std::array<Head, kKinds> heads_;  // by verdict
   std::uint64_t noise_mask_;
   std::int8_t least_poll_;
 };
 
-inline net::WordSum ReplyTemplate::write(std::byte* m, Verdict kind, NtpTimestamp receive,
-                                         std::uint64_t random) const noexcept {
+inline void ReplyTemplate::write(std::byte* m, Verdict kind, NtpTimestamp receive,
+                                 std::uint64_t random) const noexcept {
+  constexpr std::uint32_t kVersion = 0x38;
   const auto request = load_raw<std::uint32_t>(m);
   const auto origin = load_raw<std::uint64_t>(m + offset::kTransmit);
-  const auto poll = std::max(static_cast<std::int8_t>(request >> 16), least_poll_);
-  const auto received = byte_swap(blur(receive.value, noise_mask_, random, 1, byte_swap(origin)));
-  std::array<std::uint64_t, 5> words{head_ | (request & 0x38U) | static_cast<std::uint64_t>(mode_of(kind)) |
-                                         std::uint64_t{static_cast<std::uint8_t>(poll)} << 16,
-                                     dispersion_and_refid_, reference_time_, origin, received};
-  if (__builtin_expect(kind == Verdict::answered_kiss, false)) {  // RFC 5905 section 7.4
-    constexpr std::uint64_t kUnsynchronised = 0xC0;
-    words[0] = kUnsynchronised | (words[0] & 0x00FF'003FU);
-    words[1] = std::uint64_t{byte_swap(std::uint32_t{0x5241'5445})} << 32;  // RATE
-    words[2] = 0;
-  }
-  net::WordSum sum;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    store_raw(m + 8 * i, words[i]);
-    sum.add(words[i]);
-  }
-  return sum;
+  const auto poll = static_cast<std::uint8_t>(std::max(static_cast<std::int8_t>(request >> 16), least_poll_));
+  const Head& head = heads_[static_cast<std::size_t>(kind)];
+  store_raw(m, head[0] | (request & kVersion) | std::uint64_t{poll} << 16);
+  store_raw(m + offset::kRootDispersion, head[1]);
+  store_raw(m + offset::kReferenceTime, head[2]);
+  store_raw(m + offset::kOrigin, origin);
+  store_raw(m + offset::kReceive, blurred(receive.value, noise_mask_, random, 1, origin));
 }
 
-inline std::uint64_t ReplyTemplate::stamp(std::byte* m, NtpTimestamp transmit, std::uint64_t mask,
-                                          std::uint64_t random) noexcept {
-  const std::uint64_t origin = load_be64(m + offset::kOrigin);
-  const std::uint64_t word = byte_swap(blur(transmit.value, mask, random, 0, origin));
-  store_raw(m + offset::kTransmit, word);
-  return word;
+inline void ReplyTemplate::stamp(std::byte* m, NtpTimestamp transmit, std::uint64_t mask,
+                                 std::uint64_t random) noexcept {
+  const auto origin = load_raw<std::uint64_t>(m + offset::kOrigin);
+  store_raw(m + offset::kTransmit, blurred(transmit.value, mask, random, 0, origin));
 }
 
 }  // namespace wiretime::ntp

@@ -12,6 +12,11 @@ namespace {
 
 using Shape = net::PlainShape<ntp::kHeaderLength>;
 
+// Knuth's MMIX generator, from a good seed each burst: its upper bits are random enough for what is below
+// our precision.
+constexpr std::uint64_t kLcgMultiplier = 6'364'136'223'846'793'005U;
+constexpr std::uint64_t kLcgIncrement = 1'442'695'040'888'963'407U;
+
 Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tables& tables,
                    const LocalAddresses& ours, WorkerState& state) noexcept {
   const std::span<std::byte> bytes{frame.data, frame.length};
@@ -59,88 +64,124 @@ class PlainPath {
         tables_{tables},
         ours_{ours},
         state_{state},
+        clients_{state.clients.get()},
         shape_{tables.ntp_port, tables.dscp} {}
 
-  // Pass 1: false: not plain. Otherwise judged, but for what the client's record says.
-  [[nodiscard]] bool judge(Frame& frame) noexcept {
-    if (!net::recognise_plain({frame.data, frame.length}, shape_, frame.parsed, frame.sum)) return false;
-    const Verdict kind = kPlainKinds[load_u8(frame.data + frame.parsed.payload_offset)];
-    if (kind == net::kContinue) return false;
-    const bool ipv6 = frame.parsed.ipv6;
-    const std::byte* source =
-        frame.data + frame.parsed.l3_offset + (ipv6 ? net::ipv6::kSource : net::ipv4::kSource);
-    if (ipv6 ? !is_ours_v6(source) : !is_ours_v4(source)) return false;
-    frame.verdict = kind;
-    if (!is_ntp_answer(kind)) return true;
-    const bool allowed = ipv6 ? tables_.access.allows_v6(load_be64(source), load_be64(source + 8))
-                              : tables_.access.allows_v4(load_be32(source));
-    if (!allowed) {
-      frame.verdict = Verdict::denied;
-      return true;
-    }
-    if (state_.clients) {
-      places_[count_] = ipv6 ? state_.clients->place_v6(source) : state_.clients->place_v4(load_be32(source));
-      ntp::ClientTable::prefetch(places_[count_]);
-    }
-    frames_[count_++] = &frame;
-    return true;
+  // Pass 1: false: not plain. Otherwise judged, but for what the client's record says; it then is one of
+  // `count`. That is the caller's, who keeps it in a register.
+  [[nodiscard]] bool judge(Frame& frame, std::size_t& count) noexcept {
+    if (frame.length < net::kShortestPlain || net::has_group_address(frame.data)) return false;
+    std::uint16_t type;
+    const std::size_t l3 = net::behind_tags(frame.data, type);
+    if (type == net::PlainIpv4::kEtherType) return judge<net::PlainIpv4>(frame, l3, count);
+    return type == net::PlainIpv6::kEtherType && judge<net::PlainIpv6>(frame, l3, count);
   }
 
   // Passes 2 and 3.
-  void answer() noexcept {
-    if (count_ == 0) return;
-    std::array<ntp::Admission, kBurstSize> admissions{};
-    if (state_.clients)
-      state_.clients->admit({places_.data(), count_}, snapshot_.uptime, tables_.rate_limit,
-                            state_.random.next(), admissions);
+  void answer(std::size_t count) noexcept {
+    if (count == 0) return;
     const ntp::ReplyTemplate reply{snapshot_, frames_[0]->receive, tables_.rate_limit.interval};
     std::uint64_t random = state_.random.next();
-    for (std::size_t i = 0; i < count_; ++i) {
-      Frame& frame = *frames_[i];
-      if (admissions[i] != ntp::Admission::answer) {
-        frame.verdict = verdict_of(admissions[i], frame.verdict);
-        if (frame.verdict == Verdict::rate_limited) continue;
-      }
-      random = random * 6'364'136'223'846'793'005U +
-               1'442'695'040'888'963'407U;  // Knuth's MMIX: upper bits are good
-      frame.length = net::reverse_plain(frame.data, frame.parsed, shape_);
-      net::WordSum sum =
-          reply.write(frame.data + frame.parsed.payload_offset, frame.verdict, frame.receive, random >> 32);
-      sum.add(frame.sum);
-      frame.sum = sum.value();
-      frame.noise = static_cast<std::uint32_t>(random >> 42);
+    if (clients_ == nullptr) {
+      for (std::size_t i = 0; i < count; ++i) write(*frames_[i], reply, random);
+      return;
     }
-    count_ = 0;
+    std::uint64_t dice = state_.random.next();
+    const std::size_t known =
+        clients_->admit_known(batch_, count, snapshot_.uptime, tables_.rate_limit, dice);
+    write_admitted(0, known, reply, random);
+    if (known == count) return;
+    clients_->admit_rest(batch_, count, known, snapshot_.uptime, tables_.rate_limit, dice);
+    write_admitted(known, count, reply, random);
   }
 
  private:
-  // The destination is ours, and the source is not.
-  [[nodiscard]] bool is_ours_v4(const std::byte* source) const noexcept {
-    return ours_.has_v4(load_raw<std::uint32_t>(source + net::ipv4::kAddressSize)) &&
-           !ours_.knows_v4(load_raw<std::uint32_t>(source));
+  template <typename Family>
+  [[nodiscard]] bool judge(Frame& frame, std::size_t l3, std::size_t& count) noexcept {
+    std::byte* const ip = frame.data + l3;
+    if (!net::recognise_plain<Family>(ip, frame.length - l3, shape_)) return false;
+    std::byte* const udp = ip + Family::kHeaderSize;
+    const Verdict kind = kPlainKinds[load_u8(udp + net::udp::kHeaderSize)];
+    const std::byte* const source = ip + Family::kSource;
+    if (kind == net::kContinue || !is_ours<Family>(source)) return false;
+    frame.verdict = kind;
+    if (!is_ntp_answer(kind)) return true;
+    if (!allows<Family>(source)) {
+      frame.verdict = Verdict::denied;
+      return true;
+    }
+    if (clients_ != nullptr) {
+      const ntp::ClientTable::Place place = place_of<Family>(source);
+      ntp::ClientTable::prefetch(place);
+      batch_.places[count] = place;
+      if constexpr (Family::kIpv6) batch_.ipv6[count] = source;
+    }
+    frame.plain_udp = udp;
+    frame.plain_ipv6 = Family::kIpv6;
+    frames_[count++] = &frame;
+    return true;
   }
-  [[nodiscard]] bool is_ours_v6(const std::byte* source) const noexcept {
-    return ours_.has_v6(source + net::ipv6::kAddressSize) && !ours_.knows_v6(source);
+
+  // The destination is ours, and the source is not.
+  template <typename Family>
+  [[nodiscard]] bool is_ours(const std::byte* source) const noexcept {
+    if constexpr (Family::kIpv6)
+      return ours_.has_v6(source + Family::kAddressSize) && !ours_.knows_v6(source);
+    else
+      return ours_.has_v4(load_raw<std::uint32_t>(source + Family::kAddressSize)) &&
+             !ours_.knows_v4(load_raw<std::uint32_t>(source));
+  }
+  template <typename Family>
+  [[nodiscard]] bool allows(const std::byte* source) const noexcept {
+    if constexpr (Family::kIpv6)
+      return tables_.access.allows_v6(load_be64(source), load_be64(source + 8));
+    else
+      return tables_.access.allows_v4(load_be32(source));
+  }
+  template <typename Family>
+  [[nodiscard]] ntp::ClientTable::Place place_of(const std::byte* source) const noexcept {
+    if constexpr (Family::kIpv6)
+      return clients_->place_v6(source);
+    else
+      return clients_->place_v4(load_be32(source));
+  }
+
+  void write(Frame& frame, const ntp::ReplyTemplate& reply, std::uint64_t& random) noexcept {
+    std::byte* const udp = frame.plain_udp;
+    std::byte* const payload = udp + net::udp::kHeaderSize;
+    random = random * kLcgMultiplier + kLcgIncrement;
+    frame.length = static_cast<std::uint32_t>(payload + ntp::kHeaderLength - frame.data);
+    net::swap_macs(frame.data);
+    if (frame.plain_ipv6)
+      net::reverse_plain<net::PlainIpv6>(udp, shape_);
+    else
+      net::reverse_plain<net::PlainIpv4>(udp, shape_);
+    reply.write(payload, frame.verdict, frame.receive, random >> 32);
+  }
+
+  void write_admitted(std::size_t from, std::size_t to, const ntp::ReplyTemplate& reply,
+                      std::uint64_t& random) noexcept {
+    for (std::size_t n = from; n < to; ++n) {
+      Frame& frame = *frames_[batch_.order[n]];
+      const ntp::Admission admission = batch_.admissions[batch_.order[n]];
+      if (__builtin_expect(admission != ntp::Admission::answer, false)) {
+        frame.verdict = verdict_of(admission, frame.verdict);
+        if (frame.verdict == Verdict::rate_limited) continue;
+      }
+      write(frame, reply, random);
+    }
   }
 
   const clock::TimeSnapshot& snapshot_;
   const Tables& tables_;
   const LocalAddresses& ours_;
   WorkerState& state_;
+  ntp::ClientTable* clients_;
   Shape shape_;
-  std::size_t count_ = 0;
   std::array<Frame*, kBurstSize> frames_;
-  std::array<ntp::ClientTable::Place, kBurstSize> places_;
+  ntp::ClientTable::Batch batch_;
+  static_assert(ntp::ClientTable::kBatch >= kBurstSize);
 };
-
-void finish_plain(Frame& frame, NtpTimestamp transmit, std::uint64_t noise_mask) noexcept {
-  net::WordSum sum{frame.sum};
-  sum.add(
-      ntp::ReplyTemplate::stamp(frame.data + frame.parsed.payload_offset, transmit, noise_mask, frame.noise));
-  const auto checksum = static_cast<std::uint16_t>(~sum.folded());
-  store_raw(frame.data + frame.parsed.udp_offset + net::udp::kChecksum,
-            checksum == 0 ? std::uint16_t{0xFFFF} : checksum);  // 0 would mean "none"
-}
 
 }  // namespace
 
@@ -149,21 +190,28 @@ void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const 
   for (; frames.size() > kBurstSize; frames = frames.subspan(kBurstSize))
     answer(frames.first(kBurstSize), snapshot, tables, ours, state);
   PlainPath plain{snapshot, tables, ours, state};
+  std::size_t count = 0;
   for (Frame& frame : frames) {
-    if (snapshot.valid && plain.judge(frame)) continue;
-    frame.sum = 0;
+    if (snapshot.valid && plain.judge(frame, count)) continue;
+    frame.plain_udp = nullptr;
     frame.verdict = answer_one(frame, snapshot, tables, ours, state);
   }
-  plain.answer();
+  plain.answer(count);
 }
 
 void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSnapshot& snapshot,
             WorkerState& state) noexcept {
   const std::uint64_t noise_mask = ntp::ReplyTemplate::noise_mask(snapshot.precision);
+  std::uint64_t random = state.random.next();
   for (Frame& frame : frames) {
     if (!is_ntp_answer(frame.verdict)) continue;
-    if (frame.sum != 0) {
-      finish_plain(frame, transmit, noise_mask);
+    if (__builtin_expect(frame.plain_udp != nullptr, true)) {
+      random = random * kLcgMultiplier + kLcgIncrement;
+      ntp::ReplyTemplate::stamp(frame.plain_udp + net::udp::kHeaderSize, transmit, noise_mask, random >> 32);
+      if (frame.plain_ipv6)
+        net::finish_plain_checksum<net::PlainIpv6, ntp::kHeaderLength>(frame.plain_udp);
+      else
+        net::finish_plain_checksum<net::PlainIpv4, ntp::kHeaderLength>(frame.plain_udp);
       continue;
     }
     const std::span<std::byte> bytes{frame.data, frame.length};

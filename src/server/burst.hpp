@@ -21,9 +21,11 @@ struct Frame {
   std::uint32_t length = 0;   // in and out: bytes; a reply never grows
   NtpTimestamp receive{};     // in: when it arrived
   Verdict verdict{};          // out; the transport counts it once it knows how the frame ended
-  net::ParsedFrame parsed{};  // scratch between answer and finish, as the next
-  std::uint32_t noise = 0;    // random bits for the transmit stamp of a plain reply
-  std::uint64_t sum = 0;      // of a plain reply's UDP packet without transmit stamp; 0: not a plain one
+  // What answer() leaves to finish(). Of plain requests (net/plain_frame.hpp), where the UDP header begins;
+  // null: not a plain one, and the other two.
+  std::byte* plain_udp = nullptr;
+  bool plain_ipv6 = false;
+  net::ParsedFrame parsed{};
   const ntp::Key* key = nullptr;
 };
 
