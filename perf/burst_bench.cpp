@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // TSC cycles per request of server::answer + finish, by class of request: bursts of 32 synthetic frames, no
-// driver. Writing the frames before each burst is not counted. "alone" rows answer one frame at a time: what
-// a request costs whose cache misses overlap with nobody else's. Medians and spread:
-// --benchmark_repetitions=9 --benchmark_report_aggregates_only=true
+// driver. Writing the frames before each burst is not counted. "floor" swaps MAC and IP addresses and ports
+// and does no more: what a machine takes for a reflector. "alone" rows answer one frame at a time: what a
+// request costs whose cache misses overlap with nobody else's. "table" rows are the client log alone, with
+// its lines fetched ahead and without. Counters: the median burst, and the tenth percentile, which a busy
+// machine disturbs less. Spread over runs: --benchmark_repetitions=9 --benchmark_report_aggregates_only=true
 #include <benchmark/benchmark.h>
 #include <x86intrin.h>
 
 #include <algorithm>
+#include <bit>
 #include <random>
 
 #include "allocations.hpp"
 #include "base/bytes.hpp"
+#include "dpdk/client_memory.hpp"
 #include "net/checksum.hpp"
+#include "net/plain_frame.hpp"
 #include "server/fixture.hpp"
 
 using namespace wiretime;
@@ -26,9 +31,11 @@ struct Case {
   Spec spec;
   std::uint64_t clients = 64;  // distinct ones, in random order
   std::vector<std::byte> message = test::ntp_request();
-  Verdict expected = Verdict::answered;
+  std::vector<Verdict> expected = {Verdict::answered};
   bool allow = true;
   bool rate_limit = false;
+  bool over_limit = false;
+  std::uint64_t room = 0;  // clients that the table has room for; 0: for all
   std::size_t burst = server::kBurstSize;
   unsigned prefixes = 1;  // rules in the access list besides the ones for everywhere
 };
@@ -79,53 +86,134 @@ ntp::AccessList access_of(const Case& c) {
   return ntp::AccessList{rules};
 }
 
+std::unique_ptr<ntp::ClientTable> table_for(const ntp::ClientCapacity& capacity) {
+  return std::make_unique<ntp::ClientTable>(capacity, std::array<std::uint64_t, 2>{3, 4},
+                                            dpdk::client_memory(ntp::ClientTable::memory_needed(capacity)));
+}
+
+// Cycles of each burst: their quantiles shrug off what interrupts a shared machine.
+class Cycles {
+ public:
+  Cycles() { bursts_.reserve(1 << 22); }
+  void add(std::uint64_t cycles) {
+    if (bursts_.size() < bursts_.capacity()) bursts_.push_back(static_cast<std::uint32_t>(cycles));
+  }
+  void report(benchmark::State& state) {
+    const auto quantile = [&](std::size_t percent) {
+      const auto at = bursts_.begin() + static_cast<std::ptrdiff_t>(bursts_.size() * percent / 100);
+      std::nth_element(bursts_.begin(), at, bursts_.end());
+      return static_cast<double>(*at) / server::kBurstSize;
+    };
+    state.counters["cycles/request"] = quantile(50);
+    state.counters["tenth_percentile"] = quantile(10);
+  }
+
+ private:
+  std::vector<std::uint32_t> bursts_;
+};
+
+class Burst {
+ public:
+  explicit Burst(const Case& c) : traffic_{c} {
+    for (std::size_t i = 0; i < frames.size(); ++i) frames[i].data = buffer_.data() + i * kSlot;
+  }
+  void write(NtpTimestamp receive) {
+    for (server::Frame& f : frames) traffic_.write(f, receive);
+  }
+  std::array<server::Frame, server::kBurstSize> frames;
+
+ private:
+  Traffic traffic_;
+  std::vector<std::byte> buffer_ = std::vector<std::byte>(server::kBurstSize * kSlot);
+};
+
 void run(benchmark::State& state, const Case& c) {
   test::Fixture fixture;
   fixture.tables.access = access_of(c);
   if (c.rate_limit) fixture.tables.rate_limit = ntp::RateLimit::of({});
-  const ntp::ClientCapacity capacity{c.spec.is_ipv6() ? 0 : c.clients, c.spec.is_ipv6() ? c.clients : 0};
-  const auto make_table = [&] {
-    return std::make_unique<ntp::ClientTable>(capacity, std::array<std::uint64_t, 2>{3, 4});
-  };
-  fixture.state.clients = make_table();
-  Traffic traffic{c};
-  std::vector<std::byte> buffer(server::kBurstSize * kSlot);
-  std::array<server::Frame, server::kBurstSize> frames;
-  for (std::size_t i = 0; i < frames.size(); ++i) frames[i].data = buffer.data() + i * kSlot;
-  const auto write_burst = [&] {
-    for (server::Frame& f : frames) traffic.write(f, fixture.snapshot.anchor_time);
-  };
+  const std::uint64_t room = c.room != 0 ? c.room : c.clients;
+  fixture.state.clients = table_for({c.spec.is_ipv6() ? 0 : room, c.spec.is_ipv6() ? room : 0});
+  Burst burst{c};
   const auto answer_burst = [&] {
-    for (std::span<server::Frame> left{frames}; !left.empty(); left = left.subspan(c.burst)) {
+    for (std::span<server::Frame> left{burst.frames}; !left.empty(); left = left.subspan(c.burst)) {
       server::answer(left.first(c.burst), fixture.snapshot, fixture.tables, fixture.ours, fixture.state);
       server::finish(left.first(c.burst), fixture.snapshot.anchor_time, fixture.snapshot, fixture.state);
     }
   };
-  // The table as it is after a while: nearly every client known.
-  for (std::uint64_t i = 0; i < 4 * c.clients / server::kBurstSize; ++i) {
-    write_burst();
+  // The table as it is after a while: nearly every client known, or full of others.
+  for (std::uint64_t i = 0; i < 4 * room / server::kBurstSize; ++i) {
+    burst.write(fixture.snapshot.anchor_time);
     answer_burst();
   }
 
-  std::vector<std::uint32_t>
-      cycles;  // of each burst; their median shrugs off what interrupts a shared machine
-  cycles.reserve(1 << 22);
+  Cycles cycles;
   std::uint64_t requests = 0;
   const std::size_t allocated = perf::allocations();
   for (auto _ : state) {
-    write_burst();
-    if (requests % 4096 == 0) fixture.snapshot.uptime += 16 * 64;  // nobody is over the limit for long
+    burst.write(fixture.snapshot.anchor_time);
+    // Nobody is over the limit for long.
+    if (requests % 4096 == 0 && !c.over_limit) fixture.snapshot.uptime += 16 * 64;
     const auto start = __rdtsc();
     answer_burst();
-    const auto end = __rdtsc();
-    if (cycles.size() < cycles.capacity()) cycles.push_back(static_cast<std::uint32_t>(end - start));
-    requests += frames.size();
-    if (frames[0].verdict != c.expected) return state.SkipWithError("unexpected verdict");
+    cycles.add(__rdtsc() - start);
+    requests += burst.frames.size();
+    if (std::count(c.expected.begin(), c.expected.end(), burst.frames[0].verdict) == 0)
+      return state.SkipWithError("unexpected verdict");
   }
   if (perf::allocations() != allocated) return state.SkipWithError("the hot path allocates memory");
-  const auto middle = cycles.begin() + static_cast<std::ptrdiff_t>(cycles.size() / 2);
-  std::nth_element(cycles.begin(), middle, cycles.end());
-  state.counters["cycles/request"] = static_cast<double>(*middle) / static_cast<double>(frames.size());
+  cycles.report(state);
+}
+
+void reflector_floor(benchmark::State& state) {
+  Burst burst{Case{}};
+  const std::size_t ip = Spec{}.l3();
+  Cycles cycles;
+  for (auto _ : state) {
+    burst.write({});
+    const auto start = __rdtsc();
+    for (const server::Frame& f : burst.frames) {
+      std::byte* const addresses = f.data + ip + net::ipv4::kSource;
+      net::swap_macs(f.data);
+      store_raw(addresses, std::rotl(load_raw<std::uint64_t>(addresses), 32));
+      store_raw(addresses + 8, std::rotl(load_raw<std::uint32_t>(addresses + 8), 16));
+    }
+    benchmark::ClobberMemory();
+    cycles.add(__rdtsc() - start);
+  }
+  cycles.report(state);
+}
+
+void table(benchmark::State& state, std::uint64_t clients, bool prefetch) {
+  const auto log = table_for({clients, 0});
+  std::mt19937_64 random{1};
+  std::array<std::uint32_t, server::kBurstSize> addresses;
+  ntp::ClientTable::Batch batch;
+  std::uint64_t dice = 1;
+  const ntp::RateLimit limit;
+  const auto admit_burst = [&](std::uint32_t uptime) {
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+      batch.places[i] = log->place_v4(addresses[i]);
+      if (prefetch) ntp::ClientTable::prefetch(batch.places[i]);
+    }
+    const std::size_t known = log->admit_known(batch, addresses.size(), uptime, limit, dice);
+    log->admit_rest(batch, addresses.size(), known, uptime, limit, dice);
+  };
+  const auto choose = [&] {
+    for (auto& a : addresses) a = 0x0A00'0000U + static_cast<std::uint32_t>(random() % clients);
+  };
+  for (std::uint64_t i = 0; i < 4 * clients / addresses.size(); ++i) {
+    choose();
+    admit_burst(1);
+  }
+  Cycles cycles;
+  std::uint32_t uptime = 16;
+  for (auto _ : state) {
+    choose();
+    const auto start = __rdtsc();
+    admit_burst(uptime++ / 128);
+    cycles.add(__rdtsc() - start);
+  }
+  cycles.report(state);
 }
 
 Spec tagged() {
@@ -156,6 +244,18 @@ Case limited(Case c) {
   c.rate_limit = true;
   return c;
 }
+Case over_limit(Case c) {
+  c = limited(std::move(c));
+  c.over_limit = true;
+  c.expected = {Verdict::rate_limited, Verdict::answered};
+  return c;
+}
+// Spoofed sources: hardly any comes twice.
+Case flood(Case c) {
+  c.room = c.clients;
+  c.clients = 0x7F00'0000 - 0x0A00'0000;  // all below the loopback network
+  return c;
+}
 Case routed(Case c) {
   c.prefixes = 200'000;
   return c;
@@ -167,31 +267,44 @@ Case vlan() {
 }
 Case denied(Case c) {
   c.allow = false;
-  c.expected = Verdict::denied;
+  c.expected = {Verdict::denied};
   return c;
 }
 Case malformed() {
   Case c;
   c.message = test::ntp_request(4, 4);
-  c.expected = Verdict::ntp_mode_response;
+  c.expected = {Verdict::ntp_mode_response};
   return c;
 }
 
-BENCHMARK_CAPTURE(run, plain_64, plain(64));
-BENCHMARK_CAPTURE(run, plain_64K, plain(k64K));
-BENCHMARK_CAPTURE(run, plain_1M, plain(k1M));
-BENCHMARK_CAPTURE(run, plain_16M, plain(k16M));
-BENCHMARK_CAPTURE(run, limited_1M, limited(plain(k1M)));
-BENCHMARK_CAPTURE(run, full_routing_table_1M, routed(plain(k1M)));
-BENCHMARK_CAPTURE(run, alone_64K, alone(plain(k64K)));
-BENCHMARK_CAPTURE(run, alone_1M, alone(plain(k1M)));
-BENCHMARK_CAPTURE(run, ipv6_64K, ipv6(k64K));
-BENCHMARK_CAPTURE(run, ipv6_1M, ipv6(k1M));
-BENCHMARK_CAPTURE(run, ipv6_full_routing_table_1M, routed(ipv6(k1M)));
-BENCHMARK_CAPTURE(run, vlan_64K, vlan());
-BENCHMARK_CAPTURE(run, denied, denied(plain(k64K)));
-BENCHMARK_CAPTURE(run, denied_ipv6, denied(ipv6(k64K)));
-BENCHMARK_CAPTURE(run, malformed, malformed());
+// Fixed, so that a large table is filled once.
+constexpr int kBursts = 30'000;
+
+BENCHMARK(reflector_floor)->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, plain_64, plain(64))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, plain_64K, plain(k64K))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, plain_1M, plain(k1M))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, plain_16M, plain(k16M))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, limited_1M, limited(plain(k1M)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, over_limit_64, over_limit(plain(64)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, new_clients_64K, flood(plain(k64K)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, new_clients_1M, flood(plain(k1M)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, full_routing_table_1M, routed(plain(k1M)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, alone_64K, alone(plain(k64K)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, alone_1M, alone(plain(k1M)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, ipv6_64K, ipv6(k64K))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, ipv6_1M, ipv6(k1M))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, ipv6_full_routing_table_1M, routed(ipv6(k1M)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, vlan_64K, vlan())->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, denied, denied(plain(k64K)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, denied_ipv6, denied(ipv6(k64K)))->Iterations(kBursts);
+BENCHMARK_CAPTURE(run, malformed, malformed())->Iterations(kBursts);
+BENCHMARK_CAPTURE(table, 64K_prefetched, k64K, true)->Iterations(kBursts);
+BENCHMARK_CAPTURE(table, 64K_not_prefetched, k64K, false)->Iterations(kBursts);
+BENCHMARK_CAPTURE(table, 1M_prefetched, k1M, true)->Iterations(kBursts);
+BENCHMARK_CAPTURE(table, 1M_not_prefetched, k1M, false)->Iterations(kBursts);
+BENCHMARK_CAPTURE(table, 16M_prefetched, k16M, true)->Iterations(kBursts);
+BENCHMARK_CAPTURE(table, 16M_not_prefetched, k16M, false)->Iterations(kBursts);
 
 }  // namespace
 
