@@ -49,7 +49,7 @@ std::uint16_t seal(std::byte* frame, const Path& path, std::uint16_t payload) no
 }
 
 std::uint16_t with_extension_too_long(std::byte* frame, const Path& path) noexcept {
-  constexpr std::uint16_t kSize = 28;
+  constexpr std::uint16_t kSize = 80;  // more than any MAC, which it could be taken for
   std::byte* const field = frame + path.payload() + ntp::kHeaderLength;
   std::memset(field, 0, kSize);
   store_be16(field, 0x0104);  // NTS unique identifier

@@ -58,7 +58,7 @@ class Mix {
 
 // Writes one of that kind, kBadRoom bytes at most, and returns its length. `from`: where its client lives;
 // the port is replaced by the kind's.
-inline constexpr std::size_t kBadRoom = 160;
+inline constexpr std::size_t kBadRoom = 256;
 [[nodiscard]] std::uint16_t write_bad(std::byte* to, BadPacket kind, const RequestWriter& writer,
                                       const Path& path, Endpoint from, std::uint64_t cookie) noexcept;
 

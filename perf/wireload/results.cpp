@@ -63,10 +63,13 @@ std::string remarks(const Tally& tally, const Options& options) {
   std::string text;
   if (!options.mix.empty()) {
     text += fmt::format("bad packets: {} sent, {} answered", sum(tally.bad_sent), sum(tally.provoked));
-    for (std::size_t k = 0; k < kBadPackets; ++k)
-      if (tally.bad_sent[k] > 0)
-        text += fmt::format("{} {} {} of {}", k == 0 ? ":" : ",", name(static_cast<BadPacket>(k)),
-                            tally.provoked[k], tally.bad_sent[k]);
+    std::string_view before = ": ";
+    for (std::size_t k = 0; k < kBadPackets; ++k) {
+      if (tally.bad_sent[k] == 0) continue;
+      text += fmt::format("{}{} {} of {}", before, name(static_cast<BadPacket>(k)), tally.provoked[k],
+                          tally.bad_sent[k]);
+      before = ", ";
+    }
     text += '\n';
   }
   if (options.interleaved)
