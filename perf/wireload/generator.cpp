@@ -57,17 +57,18 @@ Generator::Generator(Wire& wire, const Path& path, const Clients& clients, const
                 answered_,
                 options.interleaved ? &last_replies_ : nullptr,
                 {options.clock_bound ? std::optional{NtpDuration::from(*options.clock_bound)} : std::nullopt,
-                 ticks_per_second_}} {}
+                 ticks_per_second_}},
+      window_{static_cast<std::uint64_t>(kWindowPatience * ticks_per_second_)} {}
 
 void Generator::run(const StepPlan& plan, const OwnClock& clock) noexcept {
   tally_ = Tally{};
-  replies_ = given_up_ = 0;
+  replies_ = 0;
   check_step_ = share_step(check_.value_or(1.0));
   verifier_.set_clock(clock);
   verifier_.begin_step(sequence_);
-  oldest_ = mark_ = sequence_;
   adapted_replies_ = 0;
-  marked_at_ = adapted_at_ = now_ticks();
+  adapted_at_ = now_ticks();
+  window_.begin(sequence_, adapted_at_);
   live_.sending.store(true, std::memory_order_relaxed);
   if (path_.ipv6())
     interleaved_ ? run_as<true, true>(plan) : run_as<true, false>(plan);
@@ -90,7 +91,8 @@ void Generator::run_as(const StepPlan& plan) noexcept {
     (void)receive<kIpv6>();
     now = now_ticks();
     if (plan.window > 0) {
-      send<kIpv6, kInterleaved>(room_in_window(plan.window, now), nullptr, now);
+      const std::uint64_t room = window_.room(plan.window, tally_.sent, sequence_, now, answered_);
+      send<kIpv6, kInterleaved>(static_cast<unsigned>(std::min<std::uint64_t>(room, kBurst)), nullptr, now);
     } else if (plan.rate > 0) {
       const auto due = static_cast<unsigned>(std::min<std::uint64_t>(pacer.due(now), kBurst));
       pacer.issued(send<kIpv6, kInterleaved>(due, &pacer, now));
@@ -104,7 +106,10 @@ void Generator::run_as(const StepPlan& plan) noexcept {
     }
   }
   tally_.sending_ticks = now - start;
-  if (plan.rate > 0) tally_.not_sent = pacer.given_up() + (now < end ? 0 : pacer.due(end));
+  if (plan.rate > 0) {
+    const std::uint64_t still_due = now < end ? 0 : pacer.due(end);  // and gives up what is too much
+    tally_.not_sent = pacer.given_up() + still_due;
+  }
   live_.sending.store(false, std::memory_order_relaxed);
   const std::uint64_t last = now + linger;
   // Everything answered is no reason to stop at once: duplicates come behind.
@@ -127,11 +132,12 @@ unsigned Generator::send(unsigned wanted, const Pacer* pacer, std::uint64_t now)
 
   const unsigned sent = rte_eth_tx_burst(wire_.port(), 0, stash_.data(), static_cast<std::uint16_t>(count));
   for (unsigned i = 0; i < sent; ++i) {
-    const auto bad = kind_of(sequences_[i]);
-    if (bad)
+    if (const auto bad = kind_of(sequences_[i])) {
       ++tally_.bad_sent[static_cast<std::size_t>(*bad)];
-    else
+      (void)answered_.take(sequences_[i]);  // no answer to wait for
+    } else {
       ++tally_.sent;
+    }
   }
   // What the port did not take is written anew, with its numbers, when there is room.
   if (sent < count) sequence_ = sequences_[sent];
@@ -213,6 +219,7 @@ inline void Generator::take(const std::byte* frame, std::size_t length, std::uin
     Reading reading;
     finding = verifier_.check<kIpv6>(frame, length, now, sequence_, reading);
     record(finding, reading);
+    if (reading.sequence != Reading::kNone) window_.replied(reading.sequence);
   } else {
     finding = verifier_.glance<kIpv6>(frame, length);
     ++tally_.glanced[static_cast<std::size_t>(finding)];
@@ -247,20 +254,6 @@ unsigned Generator::fill_stash(unsigned wanted) noexcept {
 void Generator::empty_stash() noexcept {
   rte_pktmbuf_free_bulk(stash_.data(), stashed_);
   stashed_ = 0;
-}
-
-unsigned Generator::room_in_window(unsigned window, std::uint64_t now) noexcept {
-  if (now - marked_at_ > static_cast<std::uint64_t>(kWindowPatience * ticks_per_second_)) give_up_lost(now);
-  const std::uint64_t under_way = tally_.sent - std::min(tally_.sent, replies_ + given_up_);
-  return static_cast<unsigned>(
-      std::min<std::uint64_t>(window - std::min<std::uint64_t>(window, under_way), kBurst));
-}
-
-void Generator::give_up_lost(std::uint64_t now) noexcept {
-  given_up_ += answered_.missing(oldest_, mark_);
-  oldest_ = mark_;
-  mark_ = sequence_;
-  marked_at_ = now;
 }
 
 // Checks fewer replies where checking them all would keep the core from sending: what it costs is known.

@@ -12,6 +12,7 @@
 
 #include "perf/wireload/pacer.hpp"
 #include "perf/wireload/tally.hpp"
+#include "perf/wireload/window.hpp"
 #include "perf/wireload/wire.hpp"
 
 namespace wiretime::load {
@@ -53,8 +54,6 @@ class Generator {
   [[nodiscard]] unsigned fill_stash(unsigned wanted) noexcept;
   void empty_stash() noexcept;
   void adapt_check_share(std::uint64_t now) noexcept;
-  void give_up_lost(std::uint64_t now) noexcept;
-  [[nodiscard]] unsigned room_in_window(unsigned window, std::uint64_t now) noexcept;
   void publish() noexcept;
   [[nodiscard]] std::uint64_t nanoseconds(std::uint64_t ticks) const noexcept {
     return static_cast<std::uint64_t>(static_cast<unsigned __int128>(ticks) * ns_per_tick_ >> 32);
@@ -76,10 +75,10 @@ class Generator {
   Answered answered_;
   std::vector<LastReply> last_replies_;  // interleaved mode
   Verifier verifier_;
+  Window window_;
 
   std::uint64_t sequence_ = 0;  // of the next request
   std::uint64_t replies_ = 0;   // of this step, one for each request answered
-  std::uint64_t given_up_ = 0;  // window mode: requests that are not waited for any more
 
   // A reply is checked when the phase, which each moves on by the step, comes to 2^32.
   std::uint64_t check_step_ = 0;
@@ -87,11 +86,6 @@ class Generator {
   std::uint64_t adapted_at_ = 0;
   std::uint64_t published_at_ = 0;
   std::uint64_t adapted_replies_ = 0;
-
-  // Window mode: what was sent before `mark_` at `marked_at_` ticks is lost if unanswered a while later.
-  std::uint64_t marked_at_ = 0;
-  std::uint64_t mark_ = 0;
-  std::uint64_t oldest_ = 0;
 
   // Buffers to send from, and what the burst in hand puts into them.
   std::array<rte_mbuf*, kBurst> stash_{};

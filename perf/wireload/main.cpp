@@ -180,6 +180,11 @@ Result<int> report_run(const report::Run& run, const std::string& remarks, const
   return 0;
 }
 
+std::uint64_t dropped(Wire& wire) {
+  const dpdk::PortStatistics s = wire.statistics();
+  return s.missed + s.no_buffer;
+}
+
 Result<int> run(const Options& options) {
   const auto seed = options.seed ? Result<std::uint64_t>{*options.seed} : os::random_value<std::uint64_t>();
   if (!seed) return tl::make_unexpected(seed.error());
@@ -202,6 +207,7 @@ Result<int> run(const Options& options) {
   Generator generator{**wire, *path, *clients, options, *seed, stop};
   const auto plans = plan_steps(options);
   Tally all;
+  const std::uint64_t dropped_before = dropped(**wire);
   for (std::size_t i = 0; i < plans.size() && !stop; ++i) {
     ProgressDisplay display{generator.live(), i + 1, plans.size(), plans[i].rate};
     run_and_show(**wire, {&generator, plans[i]}, display);
@@ -209,7 +215,7 @@ Result<int> run(const Options& options) {
     all.merge(generator.tally());
   }
   result.check_share = check_share(result.steps);
-  return report_run(result, remarks(all, options), options);
+  return report_run(result, remarks(all, options, dropped(**wire) - dropped_before), options);
 }
 
 int main_of(const std::vector<std::string>& arguments) {

@@ -59,7 +59,7 @@ double check_share(const std::vector<report::Step>& steps) {
   return replies > 0 ? std::min(1.0, checked / replies) : 1;
 }
 
-std::string remarks(const Tally& tally, const Options& options) {
+std::string remarks(const Tally& tally, const Options& options, std::uint64_t dropped) {
   std::string text;
   if (!options.mix.empty()) {
     text += fmt::format("bad packets: {} sent, {} answered", sum(tally.bad_sent), sum(tally.provoked));
@@ -76,6 +76,9 @@ std::string remarks(const Tally& tally, const Options& options) {
     text += fmt::format("interleaved answers: {} of {}\n", tally.interleaved, tally.all(Finding::valid));
   if (const auto late = tally.all(Finding::late); late > 0)
     text += fmt::format("replies that came after their step was closed, counted as lost: {}\n", late);
+  if (dropped > 0)
+    text += fmt::format(
+        "frames dropped by our own port, which was too slow, their requests counted as lost: {}\n", dropped);
   const std::uint64_t all = tally.all(Finding::valid);
   if (tally.all(Finding::clock) > all)
     text +=
@@ -87,7 +90,10 @@ std::optional<std::string> missed_requirement(const std::vector<report::Step>& s
   const auto worst = std::max_element(steps.begin(), steps.end(), [](const auto& a, const auto& b) {
     return a.lost_share() < b.lost_share();
   });
-  if (worst == steps.end() || worst->lost_share() < loss_below) return std::nullopt;
+  // Nothing sent is nothing proven.
+  const bool sent = std::all_of(steps.begin(), steps.end(), [](const auto& step) { return step.sent > 0; });
+  if (worst == steps.end() || !sent) return "a step has sent no request, so that its loss is unknown";
+  if (worst->lost_share() < loss_below) return std::nullopt;
   return fmt::format("{} % of the requests lost at {} a second, less than {} % required",
                      report::format_percent(worst->lost_share()), report::format_rate(worst->sent_rate()),
                      report::format_percent(loss_below));

@@ -17,9 +17,10 @@ namespace wiretime::load {
 
 // What the table does not say: bad packets and who answered them, interleaved answers, strange frames. Lines;
 // empty when there is nothing to say.
-[[nodiscard]] std::string remarks(const Tally& tally, const Options& options);
+// `dropped`: replies that reached our port and found no room there.
+[[nodiscard]] std::string remarks(const Tally& tally, const Options& options, std::uint64_t dropped);
 
-// nullopt: no step lost that share or more; otherwise a line that names the worst.
+// nullopt: every step sent requests and lost less than that share; otherwise a line that says which did not.
 [[nodiscard]] std::optional<std::string> missed_requirement(const std::vector<report::Step>& steps,
                                                             double loss_below);
 

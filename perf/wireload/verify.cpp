@@ -81,9 +81,12 @@ Finding Verifier::check_message(const std::byte* message, std::uint64_t now, con
   const std::uint8_t stratum = load_u8(message + ntp::offset::kStratum);
   if (ntp::mode(message) != ntp::Mode::server) return Finding::mode;
   if (ntp::version(message) != RequestWriter::kVersion) return Finding::version;
-  if (stratum == 0) return Finding::kiss;
+  // A kiss has its code in the reference ID; a server without time has none there, and stratum 0 or 16.
+  const bool has_no_time = ntp::leap(message) == 3;
+  if (stratum == 0 && (!has_no_time || load_be32(message + ntp::offset::kReferenceId) != 0))
+    return Finding::kiss;
+  if (has_no_time) return Finding::leap;
   if (stratum > 15) return Finding::stratum;
-  if (ntp::leap(message) == 3) return Finding::leap;
 
   const NtpTimestamp receive = ntp::timestamp(message, ntp::offset::kReceive);
   const NtpTimestamp transmit = ntp::timestamp(message, ntp::offset::kTransmit);

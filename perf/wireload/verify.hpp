@@ -77,8 +77,11 @@ struct VerifyOptions {
   double ticks_per_second = 0;
 };
 
-// What a reply said, where the finding is valid or kiss.
+// What a reply said; the times where the finding is valid or kiss.
 struct Reading {
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+
+  std::uint64_t sequence = kNone;    // of the request, once it is known and had no reply before
   std::uint64_t response_ticks = 0;  // since the request was due
   NtpDuration receive_to_transmit{};
   bool interleaved = false;
@@ -248,6 +251,7 @@ inline Finding Verifier::check(const std::byte* frame, std::size_t length, std::
   std::uint32_t client = 0;
   if (const Finding f = trace<kIpv6>(frame, now, next_sequence, exchange, client); f != Finding::valid)
     return f;
+  reading.sequence = next_sequence - ((next_sequence - exchange.sequence) & Cookie::kSequenceMask);
   reading.response_ticks = now - exchange.due;
   return check_message(udp + net::udp::kHeaderSize, now, exchange, client, reading);
 }
