@@ -48,7 +48,7 @@ std::vector<Column> columns_of(const Run& run) {
     for (const Step& step : run.steps) column.cells.push_back(text(step));
   };
   add("", "offered/s",
-      [](const Step& s) { return s.offered_rate > 0 ? format_rate(s.offered_rate) : "most"; });
+      [](const Step& s) { return s.offered_rate > 0 ? format_rate(s.offered_rate) : "max"; });
   const char* const no_mark = any(fell_short) ? " " : "";
   add("", "sent/s",
       [=](const Step& s) { return format_rate(s.sent_rate()) + (fell_short(s) ? "*" : no_mark); });
@@ -148,7 +148,7 @@ std::string final_table(const Run& run) {
 }
 
 std::string progress_line(const Progress& p) {
-  const std::string offered = p.offered_rate > 0 ? format_rate(p.offered_rate) : "most";
+  const std::string offered = p.offered_rate > 0 ? format_rate(p.offered_rate) : "max";
   std::string line =
       fmt::format("{}/{} offered {:>6} sent {:>6} answered {:>6}/s lost {:>6} % p99 {}", p.step, p.steps,
                   offered, format_rate(p.sent_rate), format_rate(p.answered_rate),

@@ -132,12 +132,11 @@ unsigned Generator::send(unsigned wanted, const Pacer* pacer, std::uint64_t now)
 
   const unsigned sent = rte_eth_tx_burst(wire_.port(), 0, stash_.data(), static_cast<std::uint16_t>(count));
   for (unsigned i = 0; i < sent; ++i) {
-    if (const auto bad = kind_of(sequences_[i])) {
+    const auto bad = kind_of(sequences_[i]);
+    if (bad)
       ++tally_.bad_sent[static_cast<std::size_t>(*bad)];
-      (void)answered_.take(sequences_[i]);  // no answer to wait for
-    } else {
+    else
       ++tally_.sent;
-    }
   }
   // What the port did not take is written anew, with its numbers, when there is room.
   if (sent < count) sequence_ = sequences_[sent];

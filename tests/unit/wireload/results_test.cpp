@@ -70,10 +70,18 @@ TEST_CASE("a missed requirement names the worst step") {
   CHECK(missed->find("1.00 % of the requests lost at 2.00k a second, less than 0.1") == 0);
 }
 
-TEST_CASE("remarks tell of bad packets, interleaved answers and late replies") {
+TEST_CASE("a test that sent nothing meets no requirement") {
+  report::Step step;
+  CHECK(missed_requirement({}, 0.5));
+  CHECK(missed_requirement({step}, 0.5));
+  step.sent = 1;
+  CHECK_FALSE(missed_requirement({step}, 0.5));
+}
+
+TEST_CASE("remarks tell of bad packets, interleaved answers, late replies and our own drops") {
   Tally t;
   Options o;
-  CHECK(remarks(t, o).empty());
+  CHECK(remarks(t, o, 0).empty());
   o.mix = *Mix::parse("short=1%,mode6=1%");
   o.interleaved = true;
   t.bad_sent[static_cast<std::size_t>(BadPacket::short_)] = 5;
@@ -82,10 +90,11 @@ TEST_CASE("remarks tell of bad packets, interleaved answers and late replies") {
   t.interleaved = 3;
   set(t, Finding::valid, 4);
   set(t, Finding::late, 1);
-  CHECK(remarks(t, o) ==
+  CHECK(remarks(t, o, 3) ==
         "bad packets: 11 sent, 2 answered: short 0 of 5, mode6 2 of 6\n"
         "interleaved answers: 3 of 4\n"
-        "replies that came after their step was closed, counted as lost: 1\n");
+        "replies that came after their step was closed, counted as lost: 1\n"
+        "frames dropped by our own port, which was too slow, their requests counted as lost: 3\n");
 }
 
 }  // namespace wiretime::load

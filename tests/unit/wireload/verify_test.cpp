@@ -79,6 +79,17 @@ const std::vector<Damage>& damages() {
       in_message("version 3", Finding::version, [](std::byte* m) { store_u8(m, 0x1C); }),
       in_message("leap 3", Finding::leap, [](std::byte* m) { store_u8(m, 0xE4); }),
       in_message("stratum 16", Finding::stratum, [](std::byte* m) { store_u8(m + 1, 16); }),
+      in_message("no time, stratum 16", Finding::leap, [](std::byte* m) { store_be16(m, 0xE410); }),
+      in_message("no time, stratum 0", Finding::leap,
+                 [](std::byte* m) {
+                   store_be16(m, 0xE400);
+                   store_be32(m + 12, 0);
+                 }),
+      in_message("a kiss", Finding::kiss,
+                 [](std::byte* m) {
+                   store_be16(m, 0xE400);
+                   store_be32(m + 12, 0x52415445);  // RATE
+                 }),
       in_message("stratum 0", Finding::kiss, [](std::byte* m) { store_u8(m + 1, 0); }),
       in_message("transmit before receive", Finding::transmit_before_receive,
                  [](std::byte* m) { move_stamp(m, 40, -0.001); }),
@@ -111,6 +122,9 @@ TEST_CASE("what a worker answers passes every check") {
         REQUIRE(world.reading.response_ticks / 8 == 26'000 / 8);
         REQUIRE(world.reading.receive_to_transmit.units > 0);
         REQUIRE_FALSE(world.reading.interleaved);
+        REQUIRE(world.reading.sequence == world.sequence - 1);
+        REQUIRE(world.judge(reply) == Finding::duplicate);
+        REQUIRE(world.reading.sequence == Reading::kNone);
       }
     }
   }
