@@ -90,7 +90,10 @@ Result<std::string> picture(const Arguments& arguments) {
 Result<std::string> tables(const Arguments& arguments) {
   return runs_of(arguments.inputs).map([](const auto& runs) {
     std::string out;
-    for (const Run& run : runs) out += (out.empty() ? "" : "\n") + final_table(run);
+    for (const Run& run : runs) {
+      if (!out.empty()) out += '\n';
+      out += final_table(run);
+    }
     return out;
   });
 }
