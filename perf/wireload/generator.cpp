@@ -57,7 +57,7 @@ Generator::Generator(Wire& wire, const Path& path, const Clients& clients, const
                 answered_,
                 options.interleaved ? &last_replies_ : nullptr,
                 {options.clock_bound ? std::optional{NtpDuration::from(*options.clock_bound)} : std::nullopt,
-                 ticks_per_second_}},
+                 ticks_per_second_, options.reflector}},
       window_{static_cast<std::uint64_t>(kWindowPatience * ticks_per_second_)} {}
 
 void Generator::run(const StepPlan& plan, const OwnClock& clock) noexcept {

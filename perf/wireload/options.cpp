@@ -139,6 +139,7 @@ constexpr Row kRows[] = {
     {"step", "a time such as 2s", [](auto t, Options& o) { return assign(o.step, parse_time(t)); }},
     {"time", "a time such as 30s", [](auto t, Options& o) { return assign(o.time, parse_time(t)); }},
     {"interleaved", nullptr, [](auto, Options& o) { return o.interleaved = true; }},
+    {"reflector", nullptr, [](auto, Options& o) { return o.reflector = true; }},
     {"check", "a share such as 1/8, all or auto", read_check},
     {"clock-bound", "a time such as 100ms, or off", read_clock_bound},
     {"seed", "a whole number", [](auto t, Options& o) { return assign(o.seed, control::parse_natural(t)); }},
@@ -203,6 +204,8 @@ Result<void> complete(Options& o) {
     return fail("--check: expected all with --window, which counts every reply");
   if (o.mode == Mode::window && !o.mix.empty())
     return fail("--mix: expected a mode other than --window, where every packet waits for its answer");
+  if (o.reflector && (o.interleaved || !o.mix.empty()))
+    return fail("--reflector: expected neither --interleaved nor --mix, since all of it comes back unread");
   if (o.interleaved && o.check.value_or(1) < 1)
     return fail("--check: expected all with --interleaved, which needs every reply's timestamps");
   for (const auto& gateway : o.port.gateways)

@@ -55,6 +55,7 @@ struct Options {
   std::chrono::nanoseconds step{std::chrono::seconds{2}};   // of a sweep
   std::chrono::nanoseconds time{std::chrono::seconds{10}};  // of the other modes
   bool interleaved = false;
+  bool reflector = false;
   std::string mix_text;
   Mix mix;
   std::optional<double> check;  // share of replies; nullopt: as many as the core has time for

@@ -75,6 +75,7 @@ struct LastReply {
 struct VerifyOptions {
   std::optional<NtpDuration> clock_bound;  // nullopt: the server's time may be any
   double ticks_per_second = 0;
+  bool reflected = false;  // replies are the requests themselves, with addresses and ports swapped
 };
 
 // What a reply said; the times where the finding is valid or kiss.
@@ -177,6 +178,7 @@ inline Finding Verifier::glance(const std::byte* frame, std::size_t length) cons
   constexpr std::size_t kHeader = kIpv6 ? net::ipv6::kHeaderSize : net::ipv4::kHeaderSize;
   const std::byte* const udp = frame + l3_ + kHeader;
   if ((load_u8(udp + net::udp::kDestinationPort) & 0x80U) == 0) return Finding::unexpected;
+  if (options_.reflected) return Finding::valid;
   const std::size_t stratum = l3_ + kHeader + net::udp::kHeaderSize + ntp::offset::kStratum;
   return length > stratum && load_u8(frame + stratum) == 0 ? Finding::kiss : Finding::valid;
 }
@@ -223,7 +225,8 @@ inline Finding Verifier::trace(const std::byte* frame, std::uint64_t now, std::u
   using namespace net;
   constexpr std::size_t kHeader = kIpv6 ? ipv6::kHeaderSize : ipv4::kHeaderSize;
   const std::byte* const udp = frame + l3_ + kHeader;
-  exchange = cookie_.read(load_raw<std::uint64_t>(udp + udp::kHeaderSize + ntp::offset::kOrigin), now);
+  const std::size_t origin = options_.reflected ? ntp::offset::kTransmit : ntp::offset::kOrigin;
+  exchange = cookie_.read(load_raw<std::uint64_t>(udp + udp::kHeaderSize + origin), now);
   const std::uint64_t age = (next_sequence - exchange.sequence) & Cookie::kSequenceMask;
   if (age == 0 || age > next_sequence || now - exchange.due > oldest_ticks_ ||
       !order_.client(exchange.sequence, client) || (exchange.interleaved && replies_ == nullptr))
@@ -253,6 +256,7 @@ inline Finding Verifier::check(const std::byte* frame, std::size_t length, std::
     return f;
   reading.sequence = next_sequence - ((next_sequence - exchange.sequence) & Cookie::kSequenceMask);
   reading.response_ticks = now - exchange.due;
+  if (options_.reflected) return Finding::valid;
   return check_message(udp + net::udp::kHeaderSize, now, exchange, client, reading);
 }
 
