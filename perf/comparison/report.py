@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What was measured, for people (table, README), for programs (JSON) and as a picture (wireload-plot draws it)."""
+import json
+import pathlib
+import subprocess
+
+from links import LINKS
+from rounds import summary
+from servers import SERVERS
+
+CEILING, REFERENCE = "testpmd", "chronyd"
+BEGIN, END = "<!-- perf/compare writes from here -->", "<!-- to here -->"
+
+
+def links_of(rounds):
+    """{link: {server: summary with its ratios}} of {link: {server: [steps]}}."""
+    links = {link: {name: summary(steps) for name, steps in servers.items()} for link, servers in rounds.items()}
+    for servers in links.values():
+        for name, found in servers.items():
+            for other in (CEILING, REFERENCE):
+                if other in servers and other != name:
+                    found[f"of_{other}"] = found["median"] / max(servers[other]["median"], 1)
+    return links
+
+
+def target(name, wanted, found, met):
+    return {"name": name, "wanted": wanted, "found": found, "met": bool(met)}
+
+
+def targets(result):
+    """The numbers of README's section Figures, and whether this run met them."""
+    found, links = [], result["links"]
+    for link, server, other, least in (("memif", "wiretimed", CEILING, 0.80), ("veth", "wiretimed", CEILING, 0.95),
+                                       ("veth", "wiretimed", REFERENCE, 3.0)):
+        value = links.get(link, {}).get(server, {}).get(f"of_{other}")
+        if value is not None:
+            found.append(target(f"{LINKS[link].title}: {server} beside {SERVERS[other].title}", f"at least {least:.2f}", f"{value:.2f}",
+                                value >= least))
+    if steady := result.get("zero_loss"):
+        found.append(target(f"{LINKS['memif'].title}: {steady['seconds']:.0f} s at {steady['rate'] / 1e6:.2f} M/s", "none lost, all sent",
+                            f"{steady['lost']} lost, {steady['not_sent']} not sent of {steady['sent']}",
+                            steady["lost"] == 0 and steady["not_sent"] <= steady["sent"] * 0.001))
+    if over := result.get("overload"):
+        found += overload_targets(over)
+    every = [s for servers in links.values() for s in servers.values()]
+    found.append(target("replies that failed a check", "none", str(sum(s["invalid"] for s in every)), all(s["invalid"] == 0 for s in every)))
+    return found
+
+
+def overload_targets(over):
+    times, share = over["offered_rate"] / over["capacity"], over["answered_rate"] / over["capacity"]
+    return [target("overload: offered", "2.0 times the capacity", f"{times:.2f}", times >= 1.9),
+            target("overload: answered", "at least 0.90 of the capacity", f"{share:.2f}", share >= 0.9),
+            target("overload: response time of 99 %", f"within both rings' time, {over['ring_ns'] / 1e3:.0f} us", f"{over['p99_ns'] / 1e3:.0f} us",
+                   over["p99_ns"] <= over["ring_ns"]),
+            target("overload: slowest pair of chronyc calls", "below 2 s", f"{over['slowest_chronyc_s']:.2f} s",
+                   over["slowest_chronyc_s"] < 2 and over["chronyc_calls"] > 0),
+            target("overload: polls of the upstream server, one a second", "on schedule, all answered",
+                   f"{over['upstream_polls']} in {over['upstream_seconds']:.1f} s, {over['upstream_answers']} answered",
+                   over["upstream_polls"] >= over["upstream_seconds"] * 0.8 and over["upstream_answers"] >= over["upstream_polls"] - 1)]
+
+
+def table(links):
+    rows = ["| link | server | answered, median | least to most | of testpmd | of chronyd | response time, median |", "|---|---|---|---|---|---|---|"]
+    for link, servers in links.items():
+        for name, s in sorted(servers.items(), key=lambda item: -item[1]["median"]):
+            ratios = [f"{s[key]:.2f}" if (key := f"of_{other}") in s else "" for other in (CEILING, REFERENCE)]
+            rows.append(f"| {LINKS[link].title} | {SERVERS[name].title} | {s['median'] / 1e6:.3f} M/s | {s['min'] / 1e6:.3f} to "
+                        f"{s['max'] / 1e6:.3f} | {ratios[0]} | {ratios[1]} | {s['p50_ns'] / 1e3:.0f} us |")
+    return "\n".join(rows)
+
+
+def verdicts(result):
+    rows = ["| target | wanted | found | |", "|---|---|---|---|"]
+    return "\n".join(rows + [f"| {t['name']} | {t['wanted']} | {t['found']} | {'met' if t['met'] else '**missed**'} |"
+                             for t in result["targets"]])
+
+
+def write_chart(result, program, path):
+    """The comparison as wireload-plot's bars."""
+    picture = {"title": "NTP answers a second, one server core", "date": result["date"], "machine": result["machine"], "links": [
+        {"name": LINKS[link].title, "ceiling": SERVERS[CEILING].title,
+         "reference": SERVERS[REFERENCE].title if REFERENCE in servers else "",
+         "bars": [{"name": SERVERS[name].title, **{key: s[key] for key in ("median", "min", "max", "rounds")}}
+                  for name, s in servers.items()]} for link, servers in result["links"].items()]}
+    source = pathlib.Path(path).with_suffix(".json.tmp")
+    source.write_text(json.dumps(picture))
+    try:
+        subprocess.run([program, "bars", "-o", path, source], check=True, timeout=30)
+    finally:
+        source.unlink()
+
+
+def write_readme(readme, result, picture):
+    """Replaces what stands between the markers."""
+    text = readme.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if BEGIN not in text or END not in rest:
+        raise ValueError(f"{readme}: expected the lines {BEGIN} and {END}, found none")
+    readme.write_text(f"{before}{BEGIN}\n\n{result['date']}, {result['machine']}; {result['versions']}; {result['settings']}.\n\n"
+                      f"![Answers a second of each server on each link]({picture})\n\n{table(result['links'])}\n\n{verdicts(result)}\n{END}{after}")
