@@ -189,8 +189,8 @@ class Picture {
       curve(points, series, "answers", " stroke-width='2.5'");
       std::size_t i = 0;
       for (const Step* step : drawn(runs_[series])) {
-        svg_.marker(points[i++], series, step->not_sent > 0);
-        hollow = hollow || step->not_sent > 0;
+        svg_.marker(points[i++], series, step->fell_short());
+        hollow = hollow || step->fell_short();
       }
       ends.push_back(points.empty() ? Point{x_.to(), y.from()} : points.back());
     }

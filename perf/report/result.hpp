@@ -55,6 +55,10 @@ struct Step {
   [[nodiscard]] double lost_share() const noexcept {  // of the requests sent
     return sent == 0 ? 0 : static_cast<double>(lost) / static_cast<double>(sent);
   }
+  // The server was offered noticeably less than asked for: by more than 1 %.
+  [[nodiscard]] bool fell_short() const noexcept {
+    return static_cast<double>(not_sent) > 0.01 * (static_cast<double>(sent) + static_cast<double>(not_sent));
+  }
   friend bool operator==(const Step&, const Step&) = default;
 
  private:

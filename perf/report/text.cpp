@@ -37,7 +37,7 @@ std::string cell(const Latency& latency, double ns) {
 }
 
 bool fell_short(const Step& step) {
-  return step.not_sent > 0;
+  return step.fell_short();
 }
 
 std::vector<Column> columns_of(const Run& run) {

@@ -223,7 +223,10 @@ TEST_CASE("markup, control characters and broken UTF-8 in names cannot break a p
   const std::string svg = load_curve_svg(runs, "a < b & c");
   const auto tags = tags_of(svg);
   CHECK(of_class(tags, "title")[0].text == "a &lt; b &amp; c");
-  CHECK(of_class(tags, "label")[0].text == "&lt;b&gt;&amp;\"'?" "?(?" "???");
+  CHECK(of_class(tags, "label")[0].text ==
+        "&lt;b&gt;&amp;\"'?"
+        "?(?"
+        "???");
   CHECK(shortened("\u00b5\u00b5\u00b5\u00b5", 3) == "\u00b5\u00b5\u2026");
   CHECK(shortened("abc", 3) == "abc");
 }

@@ -64,7 +64,9 @@ TEST_CASE("the final table has one aligned line a step") {
 TEST_CASE("the final table says what was not sent, what was invalid and why") {
   Run run = sample_run("a", 2e6, 1e4, 1e4);
   run.check_share = 0.1;
-  run.steps[0].not_sent = 5;
+  run.steps[0].not_sent = run.steps[0].sent / 99;
+  CHECK(final_table(run).find("10.00k*") == std::string::npos);
+  run.steps[0].not_sent += 10;
   run.steps[0].invalid = 3;
   run.steps[0].kiss = 1;
   run.steps[0].invalid_reasons = {{"origin", 2}, {"checksum", 1}};
