@@ -16,6 +16,7 @@
 #include "os/random.hpp"
 #include "perf/report/json.hpp"
 #include "perf/report/load_curve.hpp"
+#include "perf/report/load_curve.hpp"
 #include "perf/report/text.hpp"
 #include "perf/wireload/generator.hpp"
 #include "perf/wireload/results.hpp"
@@ -168,6 +169,9 @@ Result<int> report_run(const report::Run& run, const std::string& remarks, const
   fmt::print("{}{}", report::final_table(run), remarks);
   if (!o.json_file.empty())
     if (auto written = write_file(o.json_file, report::to_json(run)); !written)
+      return tl::make_unexpected(written.error());
+  if (!o.plot_file.empty())
+    if (auto written = write_file(o.plot_file, report::load_curve_svg({&run, 1}, o.label)); !written)
       return tl::make_unexpected(written.error());
   if (!o.plot_file.empty())
     if (auto written = write_file(o.plot_file, report::load_curve_svg({&run, 1}, "")); !written)
