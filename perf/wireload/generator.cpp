@@ -14,7 +14,7 @@ namespace wiretime::load {
 
 namespace {
 
-constexpr double kLinger = 0.5;           // s, for the last replies of a step
+constexpr double kLinger = 1.0;           // s, for the last replies of a step
 constexpr double kWindowPatience = 0.25;  // s, until a request is given up in window mode
 constexpr double kAdaptEvery = 1e-3;      // s
 constexpr double kPublishEvery = 0.1;     // s
@@ -94,7 +94,7 @@ void Generator::run_as(const StepPlan& plan) noexcept {
       const std::uint64_t room = window_.room(plan.window, tally_.sent, sequence_, now, answered_);
       send<kIpv6, kInterleaved>(static_cast<unsigned>(std::min<std::uint64_t>(room, kBurst)), nullptr, now);
     } else if (plan.rate > 0) {
-      const auto due = static_cast<unsigned>(std::min<std::uint64_t>(pacer.due(now), kBurst));
+      const auto due = static_cast<unsigned>(std::min<std::uint64_t>(pacer.due(std::min(now, end)), kBurst));
       pacer.issued(send<kIpv6, kInterleaved>(due, &pacer, now));
     } else {
       send<kIpv6, kInterleaved>(kBurst, nullptr, now);
@@ -105,7 +105,7 @@ void Generator::run_as(const StepPlan& plan) noexcept {
       if (now - published_at_ > publish_every) publish();
     }
   }
-  tally_.sending_ticks = now - start;
+  tally_.sending_ticks = std::min(now, end) - start;
   if (plan.rate > 0) {
     const std::uint64_t still_due = now < end ? 0 : pacer.due(end);  // and gives up what is too much
     tally_.not_sent = pacer.given_up() + still_due;
