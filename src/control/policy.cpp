@@ -8,20 +8,25 @@
 namespace wiretime::control {
 
 Result<ntp::AccessRules> access_rules(const std::vector<AccessRule>& rules, const Resolve& resolve) {
-  ntp::AccessRules out;
+  std::vector<ntp::AccessChange> changes;
+  changes.reserve(rules.size());
   for (const AccessRule& rule : rules) {
     if (rule.prefix) {
-      out.set(*rule.prefix, rule.allow, rule.all);
+      changes.push_back({*rule.prefix, rule.allow, rule.all});
     } else if (rule.name.empty()) {
-      out.set_everywhere(rule.allow, rule.all);
+      const auto everywhere = ntp::AccessRules::everywhere(rule.allow, rule.all);
+      changes.insert(changes.end(), everywhere.begin(), everywhere.end());
     } else {
       const auto addresses = resolve(rule.name);
       if (!addresses)
         return fail(fmt::format("cannot apply '{} {}': {}", rule.allow ? "allow" : "deny", rule.name,
                                 addresses.error().message));
-      for (const IpAddress& a : *addresses) out.set(*IpPrefix::of(a, a.bit_length()), rule.allow, rule.all);
+      for (const IpAddress& a : *addresses)
+        changes.push_back({*IpPrefix::of(a, a.bit_length()), rule.allow, rule.all});
     }
   }
+  ntp::AccessRules out;
+  out.apply(changes);
   return out;
 }
 

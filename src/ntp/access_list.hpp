@@ -7,25 +7,51 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
+#include <span>
 #include <vector>
 
 #include "base/ip_address.hpp"
 
 namespace wiretime::ntp {
 
+struct AccessChange {
+  IpPrefix prefix;
+  bool allow = false;
+  bool all = false;  // forget every rule inside `prefix` first
+};
+
+// 8 bytes a rule for IPv4, 32 for IPv6.
 class AccessRules {
  public:
-  // `all`: forget every rule inside `prefix` first.
+  // Each change in turn, in one pass over the rules however many there are of either.
+  void apply(std::span<const AccessChange> changes);
   void set(const IpPrefix& prefix, bool allow, bool all);
   // The same for 0.0.0.0/0 and ::/0.
   void set_everywhere(bool allow, bool all);
   [[nodiscard]] bool allows(const IpAddress& address) const;
   [[nodiscard]] bool allows_anything(Family family) const;
+  [[nodiscard]] std::size_t size() const noexcept { return v4_.size() + v6_.size(); }
+
+  // The changes that set_everywhere makes.
+  [[nodiscard]] static std::array<AccessChange, 2> everywhere(bool allow, bool all);
 
  private:
   friend class AccessList;
-  std::map<IpPrefix, bool> rules_;
+  template <typename Key>
+  struct Rule {
+    Key first;
+    std::uint8_t length;
+    bool allow;
+  };
+  template <typename Key>
+  using Rules = std::vector<Rule<Key>>;  // by first address, then length: outer prefixes before inner ones
+  template <typename Key>
+  static void apply(Rules<Key>& rules, std::span<const AccessChange> changes, Family family);
+  template <typename Key>
+  [[nodiscard]] static bool allows(const Rules<Key>& rules, Key address);
+
+  Rules<std::uint32_t> v4_;
+  Rules<unsigned __int128> v6_;
 };
 
 class AccessList {
@@ -44,31 +70,40 @@ class AccessList {
   }
 
  private:
-  // Ranges of addresses, each from its first to the next one's; all of the family's are in one. The upper 16
-  // bits alone decide for most clients, from a table that stays in cache whatever the number of rules; where
-  // a block of them is divided, they say between which ranges to search.
+  // Ranges of addresses, each from its first to the next one's, allowed and denied in turn; all of the
+  // family's are in one. The upper 16 bits alone decide for most clients, from a table that stays in cache
+  // whatever the number of rules. A block of them that is divided has an index of its own, as fine as it has
+  // ranges, which says between which of them to search: two or three, unless they crowd.
   template <typename Key>
   class Ranges {
    public:
-    Ranges(std::vector<Key> firsts, std::vector<std::uint8_t> allows);
+    // `firsts` starts with 0; `first_allowed`: what the range from there is.
+    Ranges(std::vector<Key> firsts, bool first_allowed);
     [[nodiscard]] bool allows(Key address) const noexcept {
       const auto block = static_cast<std::size_t>(address >> kBlockShift);
-      const std::uint8_t short_answer = blocks_[block];
+      const std::uint8_t short_answer = short_answers_[block];
       return short_answer == kLookFurther ? search(block, address) : short_answer != 0;
     }
 
    private:
     static constexpr std::uint8_t kLookFurther = 255;
     static constexpr unsigned kBlockShift = sizeof(Key) * 8 - 16;
+    struct Block {
+      std::uint32_t index = 0;  // where its part of index_ starts
+      std::uint32_t shift = 0;  // of an address, to its place there
+    };
+    [[nodiscard]] bool allowed(std::size_t range) const noexcept { return (range & 1U) != odd_if_denied_; }
     [[nodiscard]] bool search(std::size_t block, Key address) const noexcept;
+    void divide(std::size_t block, Key first, std::uint32_t range, std::size_t starts);
 
-    std::vector<std::uint8_t> blocks_;       // by the upper 16 bits: 0, 1 or kLookFurther
-    std::vector<std::uint32_t> containing_;  // by the upper 16 bits: the range of the block's first address
-    std::vector<Key> firsts_;                // sorted, the first is 0
-    std::vector<std::uint8_t> allows_;       // of each range
+    std::vector<std::uint8_t> short_answers_;  // by the upper 16 bits: 0, 1 or kLookFurther
+    std::vector<Block> blocks_;                // by the upper 16 bits, up to the last divided one
+    std::vector<std::uint32_t> index_;         // the range of a part's first address, and of the one after
+    std::vector<Key> firsts_;                  // sorted, the first is 0
+    unsigned odd_if_denied_;                   // 0: the odd ranges are allowed
   };
   template <typename Key>
-  [[nodiscard]] static Ranges<Key> flatten(const std::map<IpPrefix, bool>& rules, Family family);
+  [[nodiscard]] static Ranges<Key> flatten(const AccessRules::Rules<Key>& rules);
 
   Ranges<std::uint32_t> v4_;
   Ranges<unsigned __int128> v6_;
