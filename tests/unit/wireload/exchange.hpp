@@ -2,6 +2,7 @@
 // A generator without its wire, and a server as workers run it: a request goes in, its reply comes out.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -114,6 +115,20 @@ inline void seal(Bytes& frame, const Path& path) {
       ~net::test::slow_sum(std::span<const std::byte>{frame}.subspan(udp, length), pseudo));
   store_be16(frame.data() + udp + 6, sum == 0 ? std::uint16_t{0xFFFF} : sum);
   if (!path.ipv6()) net::test::set_ipv4_checksum(frame, path.l3());
+}
+
+// What testpmd's 5tswap makes of a frame.
+inline Bytes reflected(Bytes frame, const Path& path) {
+  const auto swap = [&](std::size_t first, std::size_t size) {
+    std::swap_ranges(frame.begin() + static_cast<std::ptrdiff_t>(first),
+                     frame.begin() + static_cast<std::ptrdiff_t>(first + size),
+                     frame.begin() + static_cast<std::ptrdiff_t>(first + size));
+  };
+  const std::size_t address = path.ipv6() ? 16 : 4;
+  swap(0, 6);
+  swap(path.udp() - 2 * address, address);
+  swap(path.udp(), 2);
+  return frame;
 }
 
 }  // namespace wiretime::load::test

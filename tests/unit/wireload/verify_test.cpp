@@ -176,6 +176,38 @@ TEST_CASE("a reply older than any that is waited for is nobody's") {
   CHECK(world.judge(reply, kNow + static_cast<std::uint64_t>(11 * test::kHz)) == Finding::origin);
 }
 
+TEST_CASE("of a reflector each request counts once, as it went out") {
+  for (const bool ipv6 : {false, true}) {
+    World world{ipv6};
+    Verifier verifier{world.path,
+                      world.clients,
+                      world.order,
+                      world.cookie,
+                      world.answered,
+                      nullptr,
+                      {std::nullopt, test::kHz, true}};
+    const auto judge = [&](const Bytes& frame) {
+      return ipv6 ? verifier.check<true>(frame.data(), frame.size(), kNow + 26, world.sequence, world.reading)
+                  : verifier.check<false>(frame.data(), frame.size(), kNow + 26, world.sequence,
+                                          world.reading);
+    };
+    const auto glance = [&](const Bytes& frame) {
+      return ipv6 ? verifier.glance<true>(frame.data(), frame.size())
+                  : verifier.glance<false>(frame.data(), frame.size());
+    };
+    const Bytes other = test::reflected(world.request(), world.path);
+    Bytes frame = test::reflected(world.request(), world.path);
+    CHECK(judge(frame) == Finding::valid);
+    CHECK(world.reading.response_ticks / 8 == 26 / 8);
+    CHECK(judge(frame) == Finding::duplicate);
+    CHECK(glance(frame) == Finding::valid);
+    frame[frame.size() - 1] ^= std::byte{1};
+    CHECK(judge(frame) == Finding::udp_checksum);
+    CHECK(judge(world.reply()) == Finding::origin);
+    CHECK(judge(other) == Finding::valid);
+  }
+}
+
 TEST_CASE("checksums that a virtual link leaves half made, or out, are taken") {
   World world{false};
   Bytes reply = world.reply();
