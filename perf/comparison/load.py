@@ -19,7 +19,8 @@ class Generator:
         self.serial += 1
         path = link.lab.dir / f"load-{self.serial}.json"
         words = [self.wireload, "--port", link.generator, "--to", SERVER, "--from", CLIENTS, "--clients", self.clients,
-                 *(["--server-mac", server.mac] if server.reflector else []), "--cpu", self.cpu, "--hugepages", "on", "--label", server.title, "--json", path, *mode]
+                 *(["--server-mac", server.mac] if server.reflector else []), "--cpu", self.cpu, "--hugepages", "on",
+                 "--label", server.title, "--json", path, *mode]
         if server.reflector:
             words.append("--reflector")
         process = link.client.spawn(["taskset", "-c", self.cpu, *words], name=f"wireload-{server.name}")

@@ -13,7 +13,7 @@ TEN_GBE = 10.96e6  # 114 bytes on the wire for a request over IPv4
 UPSTREAM, SIDE = "10.97.0.1", "10.97.0.2"
 
 
-def zero_loss(lab, cpu, programs, generator, seconds, rate=TEN_GBE):
+def zero_loss(lab, cpu, programs, generator, seconds, rate):
     """A fixed rate over memif."""
     server = Wiretimed(LINKS["memif"](lab, "steady"), cpu, programs)
     server.start()
