@@ -58,6 +58,8 @@ std::vector<std::string> servers_of(const Comparison& comparison) {
 }
 
 void whisker(Svg& svg, const Bar& bar, const Axis& x, double middle) {
+  svg.line({x.at(bar.min), middle}, {x.at(bar.max), middle},
+           " class='halo' stroke='#ffffff' stroke-width='4'");
   const std::string_view style = " class='whisker' stroke='#222222' stroke-width='1.5'";
   svg.line({x.at(bar.min), middle}, {x.at(bar.max), middle}, style);
   for (const double end : {bar.min, bar.max})

@@ -24,10 +24,6 @@ std::uint64_t now_ticks() noexcept {
   return os::read_tsc().value;
 }
 
-std::uint64_t share_step(double share) noexcept {
-  return static_cast<std::uint64_t>(std::llround(share * static_cast<double>(kWhole)));
-}
-
 bool answers_a_request(Finding f) noexcept {
   return f != Finding::duplicate && f != Finding::unexpected && f != Finding::late;
 }
@@ -63,7 +59,7 @@ Generator::Generator(Wire& wire, const Path& path, const Clients& clients, const
 void Generator::run(const StepPlan& plan, const OwnClock& clock) noexcept {
   tally_ = Tally{};
   replies_ = 0;
-  check_step_ = share_step(check_.value_or(1.0));
+  sampler_.set(check_.value_or(1.0));
   verifier_.set_clock(clock);
   verifier_.begin_step(sequence_);
   adapted_replies_ = 0;
@@ -211,10 +207,8 @@ unsigned Generator::receive() noexcept {
 
 template <bool kIpv6>
 inline void Generator::take(const std::byte* frame, std::size_t length, std::uint64_t now) noexcept {
-  check_phase_ += check_step_;
   Finding finding;
-  if (check_phase_ >= kWhole) {
-    check_phase_ -= kWhole;
+  if (sampler_.takes(verifier_.echo<kIpv6>(frame, length))) {
     Reading reading;
     finding = verifier_.check<kIpv6>(frame, length, now, sequence_, reading);
     record(finding, reading);
@@ -261,7 +255,7 @@ void Generator::adapt_check_share(std::uint64_t now) noexcept {
   const double rate = static_cast<double>(replies_ - adapted_replies_) / seconds;
   adapted_at_ = now;
   adapted_replies_ = replies_;
-  if (!check_) check_step_ = share_step(automatic_check_share(rate));
+  if (!check_) sampler_.set(automatic_check_share(rate));
 }
 
 void Generator::publish() noexcept {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "perf/wireload/pacer.hpp"
+#include "perf/wireload/sampler.hpp"
 #include "perf/wireload/tally.hpp"
 #include "perf/wireload/window.hpp"
 #include "perf/wireload/wire.hpp"
@@ -80,9 +81,7 @@ class Generator {
   std::uint64_t sequence_ = 0;  // of the next request
   std::uint64_t replies_ = 0;   // of this step, one for each request answered
 
-  // A reply is checked when the phase, which each moves on by the step, comes to 2^32.
-  std::uint64_t check_step_ = 0;
-  std::uint64_t check_phase_ = 0;
+  Sampler sampler_{1.0};
   std::uint64_t adapted_at_ = 0;
   std::uint64_t published_at_ = 0;
   std::uint64_t adapted_replies_ = 0;

@@ -110,11 +110,22 @@ class Verifier {
   [[nodiscard]] Finding check(const std::byte* frame, std::size_t length, std::uint64_t now,
                               std::uint64_t next_sequence, Reading& reading) noexcept;
 
+  // Bits of what should be the request's own stamp; 0 if the reply is too short for it. is_reply() only.
+  template <bool kIpv6>
+  [[nodiscard]] std::uint32_t echo(const std::byte* frame, std::size_t length) const noexcept {
+    const std::size_t at = l3_ + (kIpv6 ? net::ipv6::kHeaderSize : net::ipv4::kHeaderSize) +
+                           net::udp::kHeaderSize + echo_offset();
+    return length < at + 8 ? 0 : load_raw<std::uint32_t>(frame + at);
+  }
+
   // The same without checks: valid, kiss or unexpected by what the bytes say.
   template <bool kIpv6>
   [[nodiscard]] Finding glance(const std::byte* frame, std::size_t length) const noexcept;
 
  private:
+  [[nodiscard]] std::size_t echo_offset() const noexcept {
+    return options_.reflected ? ntp::offset::kTransmit : ntp::offset::kOrigin;
+  }
   template <bool kIpv6>
   [[nodiscard]] Finding check_packet(const std::byte* frame, std::size_t length) const noexcept;
   template <bool kIpv6>
@@ -225,8 +236,7 @@ inline Finding Verifier::trace(const std::byte* frame, std::uint64_t now, std::u
   using namespace net;
   constexpr std::size_t kHeader = kIpv6 ? ipv6::kHeaderSize : ipv4::kHeaderSize;
   const std::byte* const udp = frame + l3_ + kHeader;
-  const std::size_t origin = options_.reflected ? ntp::offset::kTransmit : ntp::offset::kOrigin;
-  exchange = cookie_.read(load_raw<std::uint64_t>(udp + udp::kHeaderSize + origin), now);
+  exchange = cookie_.read(load_raw<std::uint64_t>(udp + udp::kHeaderSize + echo_offset()), now);
   const std::uint64_t age = (next_sequence - exchange.sequence) & Cookie::kSequenceMask;
   if (age == 0 || age > next_sequence || now - exchange.due > oldest_ticks_ ||
       !order_.client(exchange.sequence, client) || (exchange.interleaved && replies_ == nullptr))

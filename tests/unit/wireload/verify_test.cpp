@@ -123,6 +123,9 @@ TEST_CASE("what a worker answers passes every check") {
         REQUIRE(world.reading.receive_to_transmit.units > 0);
         REQUIRE_FALSE(world.reading.interleaved);
         REQUIRE(world.reading.sequence == world.sequence - 1);
+        REQUIRE((ipv6 ? world.verifier.echo<true>(reply.data(), reply.size())
+                      : world.verifier.echo<false>(reply.data(), reply.size())) ==
+                load_raw<std::uint32_t>(reply.data() + world.path.payload() + 24));
         REQUIRE(world.judge(reply) == Finding::duplicate);
         REQUIRE(world.reading.sequence == Reading::kNone);
       }
