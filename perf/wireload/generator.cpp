@@ -59,7 +59,8 @@ Generator::Generator(Wire& wire, const Path& path, const Clients& clients, const
 void Generator::run(const StepPlan& plan, const OwnClock& clock) noexcept {
   tally_ = Tally{};
   replies_ = 0;
-  sampler_.set(check_.value_or(1.0));
+  automatic_ = AutomaticShare{plan.rate};
+  sampler_.set(check_.value_or(automatic_.share()));
   verifier_.set_clock(clock);
   verifier_.begin_step(sequence_);
   adapted_replies_ = 0;
@@ -96,7 +97,7 @@ void Generator::run_as(const StepPlan& plan) noexcept {
       send<kIpv6, kInterleaved>(kBurst, nullptr, now);
     }
     if (now - adapted_at_ > static_cast<std::uint64_t>(kAdaptEvery * ticks_per_second_)) {
-      adapt_check_share(now);
+      adapt_check_share(now, plan.rate <= 0 || pacer.given_up() > tally_.not_sent);
       tally_.not_sent = pacer.given_up();
       if (now - published_at_ > publish_every) publish();
     }
@@ -249,13 +250,13 @@ void Generator::empty_stash() noexcept {
   stashed_ = 0;
 }
 
-// Checks fewer replies where checking them all would keep the core from sending: what it costs is known.
-void Generator::adapt_check_share(std::uint64_t now) noexcept {
+// Checks fewer replies where checking them all keeps the core from sending.
+void Generator::adapt_check_share(std::uint64_t now, bool pressed) noexcept {
   const double seconds = static_cast<double>(now - adapted_at_) / ticks_per_second_;
   const double rate = static_cast<double>(replies_ - adapted_replies_) / seconds;
   adapted_at_ = now;
   adapted_replies_ = replies_;
-  if (!check_) sampler_.set(automatic_check_share(rate));
+  if (!check_) sampler_.set(automatic_.next(rate, pressed));
 }
 
 void Generator::publish() noexcept {

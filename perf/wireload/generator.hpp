@@ -54,7 +54,7 @@ class Generator {
   [[nodiscard]] std::optional<BadPacket> kind_of(std::uint64_t sequence) const noexcept;
   [[nodiscard]] unsigned fill_stash(unsigned wanted) noexcept;
   void empty_stash() noexcept;
-  void adapt_check_share(std::uint64_t now) noexcept;
+  void adapt_check_share(std::uint64_t now, bool pressed) noexcept;
   void publish() noexcept;
   [[nodiscard]] std::uint64_t nanoseconds(std::uint64_t ticks) const noexcept {
     return static_cast<std::uint64_t>(static_cast<unsigned __int128>(ticks) * ns_per_tick_ >> 32);
@@ -82,6 +82,7 @@ class Generator {
   std::uint64_t replies_ = 0;   // of this step, one for each request answered
 
   Sampler sampler_{1.0};
+  AutomaticShare automatic_{0};
   std::uint64_t adapted_at_ = 0;
   std::uint64_t published_at_ = 0;
   std::uint64_t adapted_replies_ = 0;

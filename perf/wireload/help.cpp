@@ -41,7 +41,7 @@ Modes
 Requests and answers
   --interleaved            interleaved mode (RFC 9769), 16 bytes a client
   --mix KIND=SHARE,...     bad packets among the requests, none of which may be answered:
-{}  --check 1/N|all|auto     share of the replies that is checked (auto: all up to about 5 M/s)
+{}  --check 1/N|all|auto     share of the replies that is checked (auto: all the core has time for)
   --reflector              the far side sends each request back as it is, like testpmd's 5tswap
   --clock-bound TIME|off   how far the server's time may be from this machine's (1s)
   --seed N                 the same order and addresses again
