@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Runs the tests inside a network namespace of their own; without the rights for that, or for bpf(), says so
 // and exits 77, which meson counts as skipped.
-#if __has_include(<catch2/catch_session.hpp>)
-#include <catch2/catch_session.hpp>
-#else
-#define CATCH_CONFIG_RUNNER
-#include <catch2/catch.hpp>
-#endif
-
 #include <bpf/bpf.h>
 #include <sched.h>
 #include <unistd.h>
@@ -16,6 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "catch_runner.hpp"
 
 namespace {
 
@@ -35,5 +30,5 @@ int main(int argc, char** argv) {
     errno = ENOENT;
     return skip("needs the `ip` command (iproute2)");
   }
-  return Catch::Session().run(argc, argv);
+  return run_catch(argc, argv);
 }
