@@ -94,8 +94,10 @@ show_progress() {  # ninja's output -> a line at each quarter of a long build
   done
 }
 
+build_with=()  # what runs the build: nothing, or deploy/lib/aside
+
 build() {  # DIRECTORY TARGET...; needs pipefail
   local dir=$1
   shift
-  ninja -C "$dir" "$@" 2>&1 | tee "$dir/build.log" | show_progress || { tail -40 "$dir/build.log" >&2; return 1; }
+  "${build_with[@]}" ninja -C "$dir" "$@" 2>&1 | tee "$dir/build.log" | show_progress || { tail -40 "$dir/build.log" >&2; return 1; }
 }
