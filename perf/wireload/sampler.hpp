@@ -17,9 +17,10 @@ class Sampler {
 
   // share: 0 to 1.
   void set(double share) noexcept {
-    const auto all = static_cast<std::uint64_t>(std::llround(share * static_cast<double>(kWhole)));
-    step_ = all == kWhole ? kWhole : all / 8;
-    limit_ = all == kWhole ? kWhole : all - step_;
+    const double by_turn = share / 8;
+    const double drawn = (share - by_turn) / (1 - by_turn);  // some are drawn whose turn it is too
+    step_ = share < 1 ? parts(by_turn) : kWhole;
+    limit_ = parts(drawn);
   }
 
   // `echo`: 32 bits of the reply's echo of its request.
@@ -32,6 +33,10 @@ class Sampler {
 
  private:
   static constexpr std::uint64_t kWhole = std::uint64_t{1} << 32;
+
+  [[nodiscard]] static std::uint64_t parts(double share) noexcept {
+    return static_cast<std::uint64_t>(std::llround(share * static_cast<double>(kWhole)));
+  }
 
   std::uint64_t limit_ = 0;
   std::uint64_t step_ = 0;
