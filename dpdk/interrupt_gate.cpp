@@ -4,13 +4,21 @@
 #include <rte_alarm.h>
 
 #include <chrono>
+#include <thread>
 
 namespace wiretime::dpdk {
+
+namespace {
+
+constexpr std::chrono::microseconds kWayOut{20};
+
+}  // namespace
 
 void InterruptGate::park(void* gate) {
   auto& self = *static_cast<InterruptGate*>(gate);
   self.entered_.release();
   self.leave_.acquire();
+  self.left_.release();
 }
 
 bool InterruptGate::close() {
@@ -20,7 +28,7 @@ bool InterruptGate::close() {
   if (!closed_) {
     leave_.release();
     rte_eal_alarm_cancel(park, this);  // returns when park is not and will not be running
-    while (entered_.try_acquire() || leave_.try_acquire()) {
+    while (entered_.try_acquire() || leave_.try_acquire() || left_.try_acquire()) {
     }
   }
   return closed_;
@@ -29,6 +37,10 @@ bool InterruptGate::close() {
 void InterruptGate::open() {
   if (!closed_) return;
   leave_.release();
+  // Cancelling spins until the thread is out of the alarm. Where both share a CPU the thread would not get on
+  // while we do, nor a worker of that CPU: so it is left to run first.
+  left_.acquire();
+  std::this_thread::sleep_for(kWayOut);
   rte_eal_alarm_cancel(park, this);
   closed_ = false;
 }

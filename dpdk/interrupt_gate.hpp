@@ -26,6 +26,7 @@ class InterruptGate {
 
   std::counting_semaphore<> entered_{0};
   std::counting_semaphore<> leave_{0};
+  std::counting_semaphore<> left_{0};
   bool closed_ = false;
 };
 
