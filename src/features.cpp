@@ -22,7 +22,7 @@ namespace {
 #endif
 
 constexpr std::string_view kFeatures =
-    "(+CMDMON +NTP +REFCLOCK -RTC +PRIVDROP -SCFILTER -SIGND -ASYNCDNS -NTS -SECHASH "
+    "(+CMDMON +NTP +REFCLOCK -RTC +PRIVDROP -SCFILTER -SIGND +ASYNCDNS -NTS +SECHASH "
     "+IPV6 " WIRETIME_DPDK_FEATURE " " WIRETIME_XDP_FEATURE " -DEBUG)";
 
 std::string with_features(std::string_view before, std::string_view after) {

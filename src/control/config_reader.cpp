@@ -9,8 +9,9 @@ namespace wiretime::control {
 
 namespace {
 
-// Far above any real configuration; stops an `include` of an endless device.
-constexpr std::size_t kMaxFileSize = 4U << 20;
+// Above an access list of a whole routing table; stops an `include` of an endless device.
+constexpr std::size_t kMaxFileSize = std::size_t{64} << 20;
+constexpr std::size_t kChunk = std::size_t{1} << 20;
 
 std::string last_system_error() {
   return std::error_code{errno, std::generic_category()}.message();
@@ -24,11 +25,15 @@ Result<std::string> DiskReader::read(const std::string& path) const {
   errno = 0;
   std::ifstream file{path, std::ios::binary};
   if (!file) return fail(last_system_error());
-  std::string text(kMaxFileSize + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::string text;
+  while (file && text.size() <= kMaxFileSize) {
+    const std::size_t size = text.size();
+    text.resize(size + kChunk);
+    file.read(text.data() + size, static_cast<std::streamsize>(kChunk));
+    text.resize(size + static_cast<std::size_t>(file.gcount()));
+  }
   if (file.bad()) return fail(last_system_error());
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kMaxFileSize) return fail("larger than 4 MiB");
+  if (text.size() > kMaxFileSize) return fail("larger than 64 MiB");
   return text;
 }
 

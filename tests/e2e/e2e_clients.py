@@ -92,7 +92,36 @@ def add_client_cases():
 add_client_cases()
 
 
+class NoClientLog:
+    """noclientlog: everybody is served, in basic mode, and nobody is remembered."""
+    transport = None
+
+    def setUp(self):
+        reason = world.why_not(self.transport)
+        if reason:
+            raise unittest.SkipTest(reason)
+        self.world = world.World(self.transport, CONFIG + "noclientlog\n")
+        self.addCleanup(self.world.close)
+
+    def test_served_and_not_listed(self):
+        """clients are answered and counted, chronyc clients says that there is no log"""
+        for server in world.FAMILIES.values():
+            reply = self.world.ask(server)
+            self.assertEqual((reply.mode, reply.stratum), (4, 10))
+            # Asks for interleaved mode, which needs a memory of the first answer: the answer is a basic one.
+            request = bytearray(frames.ntp())
+            request[24:32] = reply.receive
+            again = self.world.ask(server, request=bytes(request))
+            self.assertEqual(again.origin, request[40:48])
+        listed = self.world.chronyc("clients")
+        self.assertIn("519 Client logging is not active in the daemon", listed.text)
+        self.assertNotEqual(listed.code, 0)
+        packets = next(line for line in self.world.chronyc("serverstats").text.splitlines() if line.startswith("NTP packets received"))
+        self.assertGreaterEqual(int(packets.split(":")[1]), 4)
+
+
 globals().update(world.per_transport(Clients))
+globals().update(world.per_transport(NoClientLog, ("kernel", "af_xdp"), "NoClientLog"))
 
 
 if __name__ == "__main__":

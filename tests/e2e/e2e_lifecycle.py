@@ -125,6 +125,8 @@ class Lifecycle(unittest.TestCase):
         shown = made.server.run([world.wiretimed(), "-v"], 5, made.environment())
         self.assertEqual(shown.code, 0)
         self.assertRegex(shown.text.strip(), r"^\S.*version \S+ \(([+-][A-Z0-9]+ ?)+\)$")
+        for feature in ("+CMDMON", "+NTP", "+REFCLOCK", "+PRIVDROP", "+ASYNCDNS", "+SECHASH", "+IPV6"):  # chronyd 4.3 has them too
+            self.assertIn(f"{feature} ", shown.text)
 
     def test_help(self):
         """-h prints the usage and exits 0"""

@@ -60,7 +60,7 @@ class AfXdp(unittest.TestCase):
     def ask(self, number, times):
         for server, source in zip((world.V4, world.V6), addresses(number)):
             for _ in range(times):
-                self.assertIsNotNone(self.world.ask(server, source=source), f"{source} got no answer\n{self.world.daemon.log[-2000:]}")
+                self.assertIsNotNone(self.world.ask(server, source=source, timeout=5), f"{source} got no answer\n{self.world.daemon.log[-2000:]}")
 
     def test_every_queue(self):
         """each queue is answered by its worker alone, and each client is listed with its true count"""
@@ -102,7 +102,7 @@ class FewerQueuesThanTheInterface(unittest.TestCase):
         with world.World("af_xdp", start=False, queues=QUEUES) as w:
             text = world.SERVE + world.ALLOW + WORKERS_CONFIG.format(cpus) + line + "user root\n"
             daemon = w.server.spawn(w.command(w.write_config(text)), name="daemon")
-            daemon.wait_for("data plane port opened", timeout=8)
+            daemon.wait_for("data plane port opened", timeout=30)
             if daemon.running():
                 time.sleep(0.3)
                 daemon.stop()

@@ -81,5 +81,5 @@ TEST_CASE("the configuration is read from real files and directories") {
   CHECK(reader.read(scratch.path("none")).error().message == "No such file or directory");
   CHECK(reader.read(scratch.path("conf.d")).error().message == "Is a directory");
   CHECK(reader.list(scratch.path("none")).error().message == "No such file or directory");
-  CHECK(reader.read("/dev/zero").error().message == "larger than 4 MiB");
+  CHECK(reader.read("/dev/zero").error().message == "larger than 64 MiB");
 }
