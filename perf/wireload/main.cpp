@@ -16,7 +16,6 @@
 #include "os/random.hpp"
 #include "perf/report/json.hpp"
 #include "perf/report/load_curve.hpp"
-#include "perf/report/load_curve.hpp"
 #include "perf/report/text.hpp"
 #include "perf/wireload/generator.hpp"
 #include "perf/wireload/results.hpp"
@@ -112,7 +111,7 @@ class ProgressDisplay {
   std::uint64_t answered_ = 0;
 };
 
-void run_and_show(Wire& wire, Task task, ProgressDisplay& display) {
+Result<void> run_and_show(Wire& wire, Task task, ProgressDisplay& display) {
   wire.hold_connections();
   const unsigned lcore = dpdk::Eal::worker_lcore(0);
   if (rte_eal_remote_launch(run_step, &task, lcore) == 0) {
@@ -122,7 +121,7 @@ void run_and_show(Wire& wire, Task task, ProgressDisplay& display) {
     }
     rte_eal_wait_lcore(lcore);
   }
-  wire.release_connections();
+  return wire.release_connections();
 }
 
 std::string utc_now() {
@@ -212,14 +211,16 @@ Result<int> run(const Options& options) {
   const auto plans = plan_steps(options);
   Tally all;
   const std::uint64_t dropped_before = dropped(**wire);
-  for (std::size_t i = 0; i < plans.size() && !stop; ++i) {
+  Result<void> link;
+  for (std::size_t i = 0; i < plans.size() && !stop && link; ++i) {
     ProgressDisplay display{generator.live(), i + 1, plans.size(), plans[i].rate};
-    run_and_show(**wire, {&generator, plans[i]}, display);
+    link = run_and_show(**wire, {&generator, plans[i]}, display);
     result.steps.push_back(step_of(generator.tally(), plans[i].rate, ticks_per_second()));
     all.merge(generator.tally());
   }
   result.check_share = check_share(result.steps);
-  return report_run(result, remarks(all, options, dropped(**wire) - dropped_before), options);
+  const auto code = report_run(result, remarks(all, options, dropped(**wire) - dropped_before), options);
+  return code && !link ? tl::make_unexpected(link.error()) : code;
 }
 
 int main_of(const std::vector<std::string>& arguments) {

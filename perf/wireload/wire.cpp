@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "dpdk/devargs.hpp"
+#include "dpdk/interface.hpp"
 
 namespace wiretime::load {
 
@@ -19,6 +19,7 @@ constexpr std::uint16_t kBurst = 32;
 constexpr std::chrono::seconds kLinkPatience{10};
 constexpr std::chrono::seconds kNeighborPatience{5};
 constexpr std::chrono::milliseconds kAskEvery{200};
+constexpr std::chrono::milliseconds kConnectionTime{20};  // for the interrupt thread to see its end
 
 std::span<std::byte> room(rte_mbuf* m) noexcept {
   return {rte_pktmbuf_mtod(m, std::byte*), std::size_t{rte_pktmbuf_data_len(m)} + rte_pktmbuf_tailroom(m)};
@@ -29,9 +30,20 @@ void set_length(rte_mbuf* m, std::uint32_t length) noexcept {
   m->pkt_len = length;
 }
 
+// On a NIC with several queues most replies would go to those that nobody reads.
+Result<void> check_queues(const server::DataplaneConfig& port) {
+  const unsigned queues = port.kind == Kind::af_xdp ? dpdk::receive_queues(port.device) : 1;
+  if (queues <= 1) return {};
+  return fail(
+      fmt::format("--port: expected an interface with one receive queue, found {} on {}; set it with "
+                  "`ethtool -L {} combined 1`",
+                  queues, port.device, port.device));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Wire>> Wire::open(const Options& options) {
+  if (auto one = check_queues(options.port); !one) return tl::make_unexpected(one.error());
   std::unique_ptr<Wire> wire{new Wire};
   wire->options_ = options;
   auto eal_options = dpdk::EalOptions::for_ports({options.port});
@@ -131,6 +143,17 @@ std::optional<net::MacAddress> Wire::listen(const IpAddress& target) {
 
 void Wire::hold_connections() {
   if (options_.port.kind == Kind::memif) (void)gate_.close();
+}
+
+Result<void> Wire::release_connections() {
+  if (gate_.closed()) {
+    gate_.open();
+    std::this_thread::sleep_for(kConnectionTime);
+  }
+  if (port_->link_up()) return {};
+  return fail(
+      fmt::format("{}: the link went down{}", options_.port_text,
+                  options_.port.kind == Kind::memif ? "; has the other side of this socket ended?" : ""));
 }
 
 void Wire::answer(rte_mbuf* m) noexcept {

@@ -34,10 +34,10 @@ class Wire {
 
   // The rings of a memif may go when the peer does, unless this keeps its connection as it is: around a step.
   void hold_connections();
-  void release_connections() { gate_.open(); }
+  // Afterwards, and lets the connection's end, if that has come, take effect. An error: nobody is there.
+  [[nodiscard]] Result<void> release_connections();
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_->queue(0).device; }
-  [[nodiscard]] bool link_up() const { return port_->link_up(); }
   [[nodiscard]] rte_mempool* pool() const { return port_->pool(0); }
   [[nodiscard]] bool hugepages() const { return eal_->hugepages(); }
   [[nodiscard]] dpdk::PortStatistics statistics() { return port_->statistics(); }

@@ -139,6 +139,21 @@ class Counts(Memif):
         self.assertIn("nobody on this wire says that it has 10.99.0.77", self.text)
 
 
+class Gone(Memif):
+    def test_gone(self):
+        """when the server's process ends, so does the run after its step, with what was measured"""
+        path = self.world.lab.dir / "gone.json"
+        running = self.host.spawn([os.environ["WIRELOAD"], "--port", self.port, "--from", PREFIX4, "--to", world.V4,
+                                   "--sweep", "1k:16k:x2", "--step", "3s", "--json", path])
+        self.assertTrue(running.wait_for("offered", 20), running.log)
+        self.world.daemon.signal(signal.SIGKILL)
+        self.assertEqual(running.wait(20), 1, running.log)
+        self.assertIn("the link went down; has the other side of this socket ended?", running.log)
+        step, = json.loads(path.read_text())["steps"]
+        self.assertGreater(step["answered"], 0)
+        self.assertEqual(step["sent"], step["answered"] + step["lost"])
+
+
 class Tagged(Memif):
     OPTIONS = " vlan 7"
 
@@ -210,6 +225,16 @@ class StockAfPacket(Stock, unittest.TestCase):
 
 class StockAfXdp(Stock, unittest.TestCase):
     transport = "af_xdp"
+
+    def test_queues(self):
+        """an interface whose other receive queues nobody would read is refused"""
+        self.host.must(["ip", "link", "add", "many0", "numrxqueues", "2", "numtxqueues", "2", "type", "veth", "peer", "name", "many1"])
+        for end in ("many0", "many1"):
+            self.host.must(["ip", "link", "set", end, "up"])
+        run = self.host.run([os.environ["WIRELOAD"], "--port", "af_xdp many0", "--from", PREFIX4, "--to", world.V4, "--flood"])
+        self.assertEqual(run.code, 1, run)
+        self.assertIn("--port: expected an interface with one receive queue, found 2 on many0; set it with `ethtool -L many0 combined 1`",
+                      run.text)
 
 
 if __name__ == "__main__":
