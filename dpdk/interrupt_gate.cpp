@@ -8,12 +8,6 @@
 
 namespace wiretime::dpdk {
 
-namespace {
-
-constexpr std::chrono::microseconds kWayOut{20};
-
-}  // namespace
-
 void InterruptGate::park(void* gate) {
   auto& self = *static_cast<InterruptGate*>(gate);
   self.entered_.release();
@@ -40,7 +34,7 @@ void InterruptGate::open() {
   // Cancelling spins until the thread is out of the alarm. Where both share a CPU the thread would not get on
   // while we do, nor a worker of that CPU: so it is left to run first.
   left_.acquire();
-  std::this_thread::sleep_for(kWayOut);
+  std::this_thread::yield();
   rte_eal_alarm_cancel(park, this);
   closed_ = false;
 }
