@@ -48,8 +48,9 @@ struct Range {
 
   void take(double value) {
     if (!(value > 0)) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
+    const double sane = std::clamp(value, 1e-3, 1e15);  // files may say anything
+    low = std::min(low, sane);
+    high = std::max(high, sane);
   }
   // Room at both ends; never empty.
   [[nodiscard]] Range padded(double factor) const {

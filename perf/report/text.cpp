@@ -20,6 +20,7 @@ std::string scaled(double value, const std::string_view* units, std::size_t n) {
     value /= 1000;
     ++i;
   }
+  if (value >= 1e6) return fmt::format("{:.3g}{}", value, units[i]);
   const bool whole = i == 0 && value == std::floor(value);
   const int digits = whole || value >= 999.95 ? 0 : value >= 99.995 ? 1 : 2;
   return fmt::format("{:.{}f}{}", value, digits, units[i]);

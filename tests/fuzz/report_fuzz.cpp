@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Any bytes as the JSON of a run or a comparison: one printable error, or a run that is the same once written
-// and read.
+// Any bytes as the JSON of a run or a comparison: one printable error, or a table, a picture and a run that is the
+// same once written and read.
 #include <cstdint>
 #include <string>
 
+#include "perf/report/bars.hpp"
 #include "perf/report/json.hpp"
+#include "perf/report/load_curve.hpp"
 #include "perf/report/text.hpp"
 #include "require.hpp"
 
@@ -30,10 +32,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto back = run_from_json(to_json(*run), "fuzz");
     require(back && *back == *run);
     require(!final_table(*run).empty());
+    require(load_curve_svg({&*run, 1}, "").ends_with("</svg>\n"));
   } else {
     require_error(run.error());
   }
   const auto comparison = comparison_from_json(text, "fuzz");
-  if (!comparison) require_error(comparison.error());
+  if (comparison)
+    require(bars_svg(*comparison).ends_with("</svg>\n"));
+  else
+    require_error(comparison.error());
   return 0;
 }

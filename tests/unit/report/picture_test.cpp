@@ -216,6 +216,11 @@ TEST_CASE("runs without steps, without answers and with a single rate are pictur
        {std::vector<Run>{}, {empty}, {silent}, {single}, {flood}, {empty, silent, single, flood}})
     require_inside(tags_of(load_curve_svg(runs, "")));
   CHECK(texts(tags_of(load_curve_svg(std::vector<Run>{single}, "")), "p99.9") == 2);  // key and point
+  Run absurd = sample_run("absurd", 1e6);
+  absurd.steps[0].seconds = 1e-300;
+  absurd.steps[1].seconds = 1e300;
+  absurd.steps[2].response_time.p99_99 = absurd.steps[2].response_time.max = 1e308;
+  require_inside(tags_of(load_curve_svg(std::vector<Run>{absurd}, "")));
 }
 
 TEST_CASE("markup, control characters and broken UTF-8 in names cannot break a picture") {

@@ -35,6 +35,7 @@ TEST_CASE("rates and times are scaled and keep four digits") {
   CHECK(format_time(1.2e6) == "1.20ms");
   CHECK(format_time(100e9) == "100.0s");
   CHECK(format_time(5e12) == "5000s");
+  CHECK(format_time(1e300).size() < 12);
 }
 
 TEST_CASE("a loss is never shown as none, nor a partial loss as all") {
