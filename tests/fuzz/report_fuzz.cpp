@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Any bytes as the JSON of a run or a comparison: one printable error, or a table, a picture and a run that is the
-// same once written and read.
+// Any bytes as the JSON of a run or a comparison: one printable error, or a table, a picture and a run that
+// is the same once written and read.
 #include <cstdint>
 #include <string>
 
