@@ -49,7 +49,7 @@ void DriverLog::append(std::string_view text, bool is_error) {
   for (std::size_t end; (end = partial_.find('\n')) != std::string::npos; partial_.erase(0, end + 1)) {
     std::string line = partial_.substr(0, end);
     if (line.empty()) continue;
-    if (is_error && first_error_.empty()) first_error_ = without_prefix(line);
+    if (is_error && errors_.size() < kMaxLines) errors_.emplace_back(without_prefix(line));
     lines_.push_back(std::move(line));
     if (lines_.size() > kMaxLines) lines_.pop_front();
   }
@@ -62,14 +62,16 @@ std::vector<std::string> DriverLog::take() {
   return taken;
 }
 
-std::string DriverLog::first_error() const {
+std::string DriverLog::first_error(std::string_view about) const {
   const std::lock_guard lock{mutex_};
-  return first_error_;
+  for (const std::string& error : errors_)
+    if (error.find(about) != std::string::npos) return error;
+  return "";
 }
 
 void DriverLog::forget_errors() {
   const std::lock_guard lock{mutex_};
-  first_error_.clear();
+  errors_.clear();
 }
 
 CapturedStandardError::CapturedStandardError(DriverLog& log)

@@ -28,8 +28,8 @@ class DriverLog {
   // The lines since the last take(), oldest first; a flood keeps the newest kMaxLines.
   [[nodiscard]] std::vector<std::string> take();
   // The first complaint since forget_errors(), the others mostly follow from it, with DPDK's function-name
-  // prefixes cut off; empty when there is none.
-  [[nodiscard]] std::string first_error() const;
+  // prefixes cut off; empty when there is none. `about`: only complaints that hold this text.
+  [[nodiscard]] std::string first_error(std::string_view about = {}) const;
   void forget_errors();
 
  private:
@@ -38,7 +38,7 @@ class DriverLog {
   mutable std::mutex mutex_;  // guards all below
   std::deque<std::string> lines_;
   std::string partial_;
-  std::string first_error_;
+  std::vector<std::string> errors_;  // at most kMaxLines, the oldest
   std::FILE* stream_ = nullptr;
 };
 

@@ -3,35 +3,25 @@
 
 #include <fmt/format.h>
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include "dpdk/devargs.hpp"
 #include "dpdk/host.hpp"
 #include "dpdk/interrupt_gate.hpp"
 #include "dpdk/memif_socket.hpp"
+#include "dpdk/pci_device.hpp"
 
 namespace wiretime::dpdk {
 
 namespace {
 
 using Kind = server::DataplaneConfig::Kind;
-
-// Why DPDK may not have found a PCI device: the usual one is that the kernel still has it.
-std::string pci_hint(const std::string& address) {
-  std::error_code error;
-  const std::filesystem::path device = "/sys/bus/pci/devices/" + address;
-  if (!std::filesystem::exists(device, error)) return "there is no such PCI device; write it as 0000:3b:00.0";
-  const auto driver = std::filesystem::read_symlink(device / "driver", error).filename().string();
-  return fmt::format(
-      "no DPDK driver took it (kernel driver: {}); bind it with `dpdk-devbind.py -b vfio-pci {}`",
-      driver.empty() ? "none" : driver, address);
-}
 
 // What to do about a complaint of the driver, where we know.
 std::string advice(const server::DataplaneConfig& config) {
@@ -70,7 +60,7 @@ Result<std::unique_ptr<Port>> Port::open(const server::DataplaneConfig& config, 
       return tl::make_unexpected(ready.error());
   }
   std::unique_ptr<Port> port{new Port{config, options, log}};
-  log.forget_errors();
+  if (config.kind != Kind::pci) log.forget_errors();
   const CapturedStandardError captured{log};
   for (unsigned index = 0; index < device_count(config); ++index) {
     if (auto done = port->probe(index); !done) return tl::make_unexpected(done.error());
@@ -103,11 +93,24 @@ Result<void> Port::probe(unsigned index) {
   const std::string name = device_name(config_, options_.number, index);
   std::uint16_t id = RTE_MAX_ETHPORTS;
   if (rte_eth_dev_get_port_by_name(name.c_str(), &id) != 0) {
-    if (config_.kind == Kind::pci) return fail(fmt::format("{}: {}", describe(config_), pci_hint(name)));
+    if (config_.kind == Kind::pci) return no_pci_port();
     return fail(fmt::format("{}: the device has no ethernet port", describe(config_)));
   }
   devices_.push_back({id});
+  log_.forget_errors();
   return {};
+}
+
+// DPDK looked at the PCI devices when it started, and passed over what it could not have.
+tl::unexpected<Error> Port::no_pci_port() const {
+  const PciDevice device = read_pci_device(config_.device);
+  auto why = pci_obstacle(device, config_.device, rte_eal_has_hugepages() != 0, memory_needed({config_}));
+  if (!why) why = log_.first_error(config_.device);
+  // Of VFIO as a whole DPDK complains before it comes to the device, of which it then says only this.
+  if (why->find("cannot be used") != std::string::npos) why = log_.first_error();
+  if (why->empty())
+    why = fmt::format("DPDK has no driver for this card ({}, kernel driver {})", device.id, device.driver);
+  return fail(fmt::format("{}: {}", describe(config_), *why));
 }
 
 Result<void> Port::configure(Device& device) {

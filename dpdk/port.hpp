@@ -75,6 +75,7 @@ class Port {
   };
 
   [[nodiscard]] Result<void> probe(unsigned index);
+  [[nodiscard]] tl::unexpected<Error> no_pci_port() const;
   [[nodiscard]] Result<void> configure(Device& device);
   [[nodiscard]] Result<void> set_up_queue(std::uint16_t device, std::uint16_t queue,
                                           const rte_eth_dev_info& info);
