@@ -10,8 +10,6 @@ namespace wiretime::clock {
 
 namespace {
 
-constexpr std::size_t kMostReadings = 16;
-constexpr std::size_t kLeastReadings = 3;
 constexpr double kStep = 1e-3;  // s: more than any slew does between two readings
 // Readings this much slower than the quickest are as good: the bus has its own jitter.
 constexpr double kAsQuick = 1.1;
@@ -54,11 +52,11 @@ void PhcMap::add(const ClockReading& reading) {
     if (std::fabs(seconds_between(expected->system, reading.system)) > kStep) readings_.clear();
   if (!readings_.empty() && device_time(reading) <= device_time(readings_.back())) readings_.clear();
   readings_.push_back(reading);
-  if (readings_.size() > kMostReadings) readings_.erase(readings_.begin());
+  if (readings_.size() > size_.most) readings_.erase(readings_.begin());
 }
 
 std::optional<PhcMap::Moment> PhcMap::system_time(WallTime device) const {
-  if (readings_.size() < kLeastReadings) return std::nullopt;
+  if (readings_.size() < size_.least) return std::nullopt;
   const ClockReading& last = readings_.back();
   const WallTime origin = device_time(last);
   std::vector<Point> points;
@@ -66,7 +64,7 @@ std::optional<PhcMap::Moment> PhcMap::system_time(WallTime device) const {
     const double apart = static_cast<double>(r.seconds - last.seconds) + (r.fraction - last.fraction);
     points.push_back({seconds_between(origin, device_time(r)), apart, 1});
   }
-  const auto line = fit_window(points, kLeastReadings);
+  const auto line = fit_window(points, size_.least);
   if (!line) return std::nullopt;
   const double offset = last.fraction + line->offset + line->frequency * seconds_between(origin, device);
   Moment moment;

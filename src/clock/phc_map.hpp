@@ -22,6 +22,13 @@ struct CrossStamp {
 
 class PhcMap {
  public:
+  struct Size {
+    std::size_t least = 3;  // readings for a line, at least 3
+    std::size_t most = 16;
+  };
+  PhcMap() = default;
+  explicit PhcMap(Size size) : size_{size} {}
+
   // In order of time. One that is far off the line through the others starts a new one: a clock was set.
   void add(const ClockReading& reading);
 
@@ -35,6 +42,7 @@ class PhcMap {
  private:
   [[nodiscard]] static WallTime device_time(const ClockReading& reading);
 
+  Size size_;
   std::vector<ClockReading> readings_;  // oldest first
 };
 

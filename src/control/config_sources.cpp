@@ -161,8 +161,8 @@ std::span<const Directive> source_directives() {
       {"minsamples", [](Arguments& a, Settings& s) { s.min_samples = a.count(); }},
       {"refresh", [](Arguments& a, Settings& s) { s.name_refresh = a.whole_seconds(); }},
       {"keyfile", [](Arguments& a, Settings& s) { s.key_file = a.path(); }},
-      {"hwtimestamp", read_hw_timestamp, Effect::later, Repeat::accumulate},
-      {"hwtstimeout", [](Arguments& a, Settings& s) { s.hw_timestamp_timeout = a.seconds(); }, Effect::later},
+      {"hwtimestamp", read_hw_timestamp, Effect::now, Repeat::accumulate},
+      {"hwtstimeout", [](Arguments& a, Settings& s) { s.hw_timestamp_timeout = a.seconds(); }},
       {"maxtxbuffers", [](Arguments& a, Settings& s) { s.max_tx_buffers = a.count(); }, Effect::later},
   };
   return kRows;

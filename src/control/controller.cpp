@@ -79,6 +79,7 @@ Controller::Controller(const Config& config, Environment environment, Parts part
                                                                         parts.client_secret)},
       report_{state_},
       commands_{*this},
+      stamps_{environment_.loop, environment_.log},
       ntp_{environment_.loop, state_.channels.tables, state_.kernel,
            [this] { return state_.time.kernel_snapshot(state_.uptime()); }, ntp_settings(config_)},
       command_{{environment_.loop, report_, commands_, state_.command_clients.get(),
@@ -87,6 +88,7 @@ Controller::Controller(const Config& config, Environment environment, Parts part
                 [this] { return uptime_sixteenths(state_.uptime()); }},
                open_commands(config_)},
       metrics_{environment_.loop, report_} {
+  ntp_.use_hardware(stamps_);
   state_.ntp_access = std::move(parts.ntp_access);
   state_.command_access = std::move(parts.command_access);
 }

@@ -110,6 +110,7 @@ class Controller final : private CommandTarget {
   StatusReport report_;
   Commands commands_;
   SyncNotice notice_;
+  HardwareStamps stamps_;
   NtpEndpoints ntp_;
   CommandEndpoints command_;
   MetricsEndpoint metrics_;

@@ -58,6 +58,7 @@ Result<void> Controller::open_command_udp(const IpAddress& address) {
 
 Result<void> Controller::open_privileged_sockets() {
   if (auto ok = upstream_->open_refclocks(); !ok) return ok;
+  stamps_.switch_on(config_.hw_timestamps);
   refresh_reference();  // requests may come in as soon as sockets are open
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     // As chronyd: no open port when every request to it would be refused.

@@ -22,7 +22,7 @@ WallTime Controller::served_time(WallTime kernel) const {
 
 bool Controller::take_peer_packet(const os::Datagram& datagram) {
   return upstream_->manager().receive_symmetric(
-      {datagram.payload, datagram.received, datagram.peer, datagram.local});
+      {datagram.payload, stamps_.received(datagram), datagram.peer, datagram.local});
 }
 
 Result<void> Controller::make_upstream() {
@@ -68,12 +68,12 @@ Result<void> Controller::make_upstream() {
     if (!read) return tl::make_unexpected(read.error());
     curve = std::move(*read);
   }
-  upstream_ = std::make_unique<Upstream>(config_, options, std::move(device), std::move(curve),
+  upstream_ = std::make_unique<Upstream>(config_, options, std::move(device), std::move(curve), stamps_,
                                          environment_.loop, environment_.log, std::move(callbacks));
   state_.sources = &upstream_->manager();
   ntp_.follow_sources([this](WallTime kernel) { return served_time(kernel); },
                       [this](const os::Datagram& datagram) { return take_peer_packet(datagram); },
-                      [this](std::span<const std::byte> frame, WallTime sent) {
+                      [this](std::span<const std::byte> frame, const KernelStamp& sent) {
                         upstream_->manager().transmit_stamp_symmetric(frame, sent);
                       });
   return {};

@@ -13,6 +13,18 @@ namespace {
 
 constexpr std::uint32_t kBroadcastV4 = 0xFFFF'FFFFU;
 
+server::Stamp counted_as(ntp::StampSource source) {
+  switch (source) {
+    case ntp::StampSource::hardware:
+      return server::Stamp::receive_hardware;
+    case ntp::StampSource::kernel:
+      return server::Stamp::receive_kernel;
+    case ntp::StampSource::daemon:
+      break;
+  }
+  return server::Stamp::receive_daemon;
+}
+
 }  // namespace
 
 std::optional<Verdict> refuse_by_address(const os::Datagram& datagram, std::uint16_t our_port) noexcept {
@@ -52,6 +64,7 @@ os::SocketResult<void> NtpEndpoints::open(Family family) {
   options.bind_device = settings_.device;
   options.free_bind = wanted.has_value();  // chronyd starts before its address is there
   options.dscp = settings_.dscp;
+  options.hardware = hardware_ != nullptr && hardware_->any();
   auto socket = os::UdpSocket::open(bind_to, options);
   if (!socket) return tl::make_unexpected(socket.error());
   auto& slot = v6 ? v6_ : v4_;
@@ -75,13 +88,22 @@ std::vector<os::Endpoint> NtpEndpoints::listening() const {
 void NtpEndpoints::receive(Family family, os::Ready ready) {
   os::UdpSocket& socket = (family == Family::ipv6 ? v6_ : v4_)->socket;
   if (ready.error || ready.priority)
-    for (const os::TransmitStamp& stamp : socket.transmit_stamps(batch_))
-      if (stamps_) stamps_(stamp.frame, stamp.sent);
+    for (const os::TransmitStamp& stamp : socket.transmit_stamps(batch_)) {
+      const auto sent = hardware_ != nullptr ? hardware_->sent(stamp) : KernelStamp{stamp.sent};
+      if (sent && stamps_) stamps_(stamp.frame, *sent);
+    }
   if (!ready.readable && !ready.error) return;
   auto datagrams = socket.receive_batch(batch_);
   if (!datagrams) return;  // the next round tries again; level triggered
   const clock::TimeSnapshot snapshot = snapshot_();
   for (os::Datagram& datagram : *datagrams) state_.verdicts.add(answer(socket, datagram, snapshot));
+}
+
+KernelStamp NtpEndpoints::received_at(const os::Datagram& datagram) {
+  if (hardware_ != nullptr)
+    if (const auto stamp = hardware_->received(datagram)) return *stamp;
+  if (datagram.received) return {*datagram.received};
+  return {os::wall_now(), 0, ntp::StampSource::daemon};
 }
 
 Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
@@ -95,8 +117,9 @@ Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
   if (peers_ && peers_(datagram)) return Verdict::peer_packet;
   if (copy) return Verdict::other_dataplane;
 
+  const KernelStamp received = received_at(datagram);
   const server::Message message{datagram.peer.address, datagram.peer.port, datagram.payload,
-                                served_time(datagram.received ? *datagram.received : os::wall_now())};
+                                served_time(received.time)};
   const server::Answer answer = server::handle(message, snapshot, tables_.control_view(), state_);
   if (!is_ntp_answer(answer.verdict)) return answer.verdict;
 
@@ -105,7 +128,7 @@ Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
   if (socket.send(reply, datagram.peer, datagram.local, datagram.interface_index) !=
       os::UdpSocket::SendResult::sent)
     return Verdict::transmit_failed;
-  state_.stamps.add(datagram.received ? server::Stamp::receive_kernel : server::Stamp::receive_daemon);
+  state_.stamps.add(counted_as(received.source));
   state_.stamps.add(server::Stamp::transmit_daemon);
   return answer.verdict;
 }

@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "clock/snapshot.hpp"
+#include "control/hardware_stamps.hpp"
 #include "os/event_loop.hpp"
 #include "os/udp_socket.hpp"
 #include "server/tables.hpp"
@@ -32,7 +33,7 @@ class NtpEndpoints {
   // What the kernel's clock says, to the time that is served.
   using Correction = std::function<WallTime(WallTime)>;
   // A packet that send() sent, with what the link put before it, and when the kernel let go of it.
-  using StampReceiver = std::function<void(std::span<const std::byte> frame, WallTime sent)>;
+  using StampReceiver = std::function<void(std::span<const std::byte> frame, const KernelStamp& sent)>;
   // A symmetric packet that may come from a configured peer; true: it did, and was taken.
   using PeerReceiver = std::function<bool(const os::Datagram&)>;
 
@@ -46,6 +47,9 @@ class NtpEndpoints {
   // Opens the family's socket unless it is open or the port is 0.
   [[nodiscard]] os::SocketResult<void> open(Family family);
   [[nodiscard]] bool is_open(Family family) const;
+
+  // Before sockets are opened; outlives this object.
+  void use_hardware(HardwareStamps& stamps) { hardware_ = &stamps; }
 
   // Requests that come in through these interfaces are copies: an af_packet data plane answers them.
   void leave_to_data_plane(std::vector<unsigned> interface_indices) {
@@ -71,6 +75,7 @@ class NtpEndpoints {
     return family == Family::ipv6 ? v6_ : v4_;
   }
   void receive(Family family, os::Ready ready);
+  [[nodiscard]] KernelStamp received_at(const os::Datagram& datagram);
   [[nodiscard]] NtpTimestamp served_time(WallTime kernel) const {
     return NtpTimestamp::from(correction_ ? correction_(kernel) : kernel);
   }
@@ -86,6 +91,7 @@ class NtpEndpoints {
   Correction correction_;
   PeerReceiver peers_;
   StampReceiver stamps_;
+  HardwareStamps* hardware_ = nullptr;
   os::ReceiveBatch batch_;
   std::optional<Listener> v4_;
   std::optional<Listener> v6_;

@@ -244,11 +244,11 @@ void SourceManager::timer(SourceId id) {
 void SourceManager::receive(SourceId id, const Packet& packet) {
   Source* const source = find(id);
   if (source == nullptr || !source->ntp) return;
-  const WallTime kernel = packet.received ? *packet.received : host_.kernel_time();
+  const KernelStamp kernel =
+      packet.received ? *packet.received : KernelStamp{host_.kernel_time(), 0, ntp::StampSource::daemon};
   ntp::Reception reception;
   reception.bytes = packet.bytes;
-  reception.stamp = {steering_.cooked(kernel), 0,
-                     packet.received ? ntp::StampSource::kernel : ntp::StampSource::daemon};
+  reception.stamp = {steering_.cooked(kernel.time), kernel.error, kernel.source};
   reception.local = packet.local;
   reception.authentication = authenticate(*source->ntp, packet.bytes);
   if (host_.serves_others() && packet.local.family != Family::unspecified)
@@ -267,13 +267,13 @@ bool SourceManager::receive_symmetric(const Packet& packet) {
   return false;
 }
 
-void SourceManager::transmit_stamp(SourceId id, std::span<const std::byte> frame, WallTime kernel) {
+void SourceManager::transmit_stamp(SourceId id, std::span<const std::byte> frame, const KernelStamp& kernel) {
   if (Source* source = find(id); source != nullptr && source->ntp)
     source->ntp->association.transmit_stamp(without_mac(*source->ntp, frame),
-                                            {steering_.cooked(kernel), 0, ntp::StampSource::kernel});
+                                            {steering_.cooked(kernel.time), kernel.error, kernel.source});
 }
 
-void SourceManager::transmit_stamp_symmetric(std::span<const std::byte> frame, WallTime kernel) {
+void SourceManager::transmit_stamp_symmetric(std::span<const std::byte> frame, const KernelStamp& kernel) {
   for (const auto& s : sources_)
     if (s->ntp && s->ntp->config.kind == NtpSource::Kind::peer) transmit_stamp(s->id, frame, kernel);
 }

@@ -20,6 +20,7 @@
 #include "clock/smoothing.hpp"
 #include "control/clock_steering.hpp"
 #include "control/drift_file.hpp"
+#include "control/kernel_stamp.hpp"
 #include "control/selection_notice.hpp"
 #include "control/source.hpp"
 #include "control/source_dump.hpp"
@@ -104,7 +105,7 @@ class SourceManager {
   void timer(SourceId id);
   struct Packet {
     std::span<const std::byte> bytes;
-    std::optional<WallTime> received;  // the kernel's stamp
+    std::optional<KernelStamp> received;
     os::Endpoint from;
     IpAddress local;
   };
@@ -112,9 +113,9 @@ class SourceManager {
   // A packet to the server's port that may be a peer's: true if it was one's.
   [[nodiscard]] bool receive_symmetric(const Packet& packet);
   // The kernel's stamp for a packet of ours; it ends `frame`, what the link put before it does not matter.
-  void transmit_stamp(SourceId id, std::span<const std::byte> frame, WallTime kernel);
+  void transmit_stamp(SourceId id, std::span<const std::byte> frame, const KernelStamp& kernel);
   // The same for one that left from the server's port: whichever peer's it is.
-  void transmit_stamp_symmetric(std::span<const std::byte> frame, WallTime kernel);
+  void transmit_stamp_symmetric(std::span<const std::byte> frame, const KernelStamp& kernel);
   void looked_up(const Result<std::vector<IpAddress>>& answer);
   // The driver of a refclock line had something.
   void receive_reading(std::size_t index, const clock::ClockReading& reading);

@@ -58,10 +58,11 @@ std::optional<Drift> read_drift_file(const Settings& settings, os::Log& log) {
 
 Upstream::Upstream(const Settings& settings, SourceManager::Options options,
                    std::unique_ptr<clock::ClockDevice> device, std::optional<clock::TemperatureCurve> curve,
-                   os::EventLoop& loop, os::Log& log, Callbacks callbacks)
+                   HardwareStamps& stamps, os::EventLoop& loop, os::Log& log, Callbacks callbacks)
     : settings_{settings},
       use_{options.use},
       device_{std::move(device)},
+      stamps_{stamps},
       loop_{loop},
       log_{log},
       log_files_{settings.log_directory, settings.log_banner, loop, log},
@@ -78,6 +79,7 @@ Upstream::~Upstream() {
   for (const auto timer : {resolver_timer_, clock_timer_, second_timer_}) loop_.cancel(timer);
   for (auto& [id, exchange] : exchanges_) {
     loop_.cancel(exchange.timer);
+    loop_.cancel(exchange.stamp_timer);
     loop_.unwatch(exchange.watch);
   }
   for (const auto watch : refclock_watches_) loop_.unwatch(watch);
@@ -158,6 +160,7 @@ bool Upstream::open_socket(Exchange& exchange, SourceId id, const os::Endpoint& 
   options.reuse_address = settings_.acquisition_port != 0;  // connected ones do not take from each other
   options.dscp = settings_.dscp;
   options.stamp_sends = true;
+  options.hardware = stamps_.any();
   auto socket = os::UdpSocket::open(from, options);
   if (!socket) {
     log_.limited(os::LogLevel::warning, "client socket", 1h, "{}", socket.error().message);
@@ -193,6 +196,9 @@ void Upstream::close_socket(SourceId id) {
   if (exchange == exchanges_.end() || !exchange->second.socket) return;
   loop_.unwatch(exchange->second.watch);
   exchange->second.watch = os::EventLoop::WatchId::none;
+  loop_.cancel(exchange->second.stamp_timer);
+  exchange->second.stamp_timer = os::EventLoop::TimerId::none;
+  exchange->second.awaits_stamp = false;
   exchange->second.socket.reset();
 }
 
@@ -200,17 +206,48 @@ void Upstream::receive(SourceId id, os::Ready ready) {
   watch_for_steps();
   const auto exchange = exchanges_.find(id);
   if (exchange == exchanges_.end() || !exchange->second.socket) return;
-  if (ready.error || ready.priority)
-    for (const os::TransmitStamp& stamp : exchange->second.socket->transmit_stamps(batch_))
-      manager_.transmit_stamp(id, stamp.frame, stamp.sent);
+  if (ready.error || ready.priority) take_transmit_stamps(id, exchange->second);
   if (!ready.readable && !ready.error) return;
+  if (exchange->second.awaits_stamp) {
+    wait_for_stamp(id, exchange->second);
+    return;
+  }
   const auto datagrams = exchange->second.socket->receive_batch(batch_);
   if (!datagrams) return;
   for (const os::Datagram& d : *datagrams) {
-    if (!d.truncated) manager_.receive(id, {d.payload, d.received, d.peer, d.local});
+    if (!d.truncated) manager_.receive(id, {d.payload, stamps_.received(d), d.peer, d.local});
     const auto still = exchanges_.find(id);  // an answer closes the socket
     if (still == exchanges_.end() || !still->second.socket) return;
   }
+}
+
+// The kernel's own stamp comes at once and says through which interface the request left.
+void Upstream::take_transmit_stamps(SourceId id, Exchange& exchange) {
+  for (const os::TransmitStamp& stamp : exchange.socket->transmit_stamps(batch_)) {
+    if (const auto sent = stamps_.sent(stamp)) manager_.transmit_stamp(id, stamp.frame, *sent);
+    if (stamp.hardware)
+      stop_waiting(exchange);
+    else
+      exchange.awaits_stamp = stamps_.stamps_sends(stamp.interface_index);
+  }
+}
+
+void Upstream::wait_for_stamp(SourceId id, Exchange& exchange) {
+  if (exchange.stamp_timer != os::EventLoop::TimerId::none) return;
+  constexpr os::Ready kStampsOnly{false, false, true, false};
+  loop_.set_interest(exchange.watch, kStampsOnly);
+  exchange.stamp_timer =
+      loop_.after(std::chrono::duration_cast<Nanoseconds>(settings_.hw_timestamp_timeout), [this, id] {
+        if (const auto e = exchanges_.find(id); e != exchanges_.end()) stop_waiting(e->second);
+      });
+}
+
+void Upstream::stop_waiting(Exchange& exchange) {
+  exchange.awaits_stamp = false;
+  if (exchange.stamp_timer == os::EventLoop::TimerId::none) return;
+  loop_.cancel(exchange.stamp_timer);
+  exchange.stamp_timer = os::EventLoop::TimerId::none;
+  loop_.set_interest(exchange.watch, os::kReadableOrStamped);
 }
 
 void Upstream::set_timer(SourceId id, std::optional<Nanoseconds> at) {

@@ -12,6 +12,7 @@
 
 #include "clock/device.hpp"
 #include "control/clock_files.hpp"
+#include "control/hardware_stamps.hpp"
 #include "control/log_files.hpp"
 #include "control/source_manager.hpp"
 #include "control/step_watch.hpp"
@@ -36,7 +37,7 @@ class Upstream final : private SourceHost {
   // Everything outlives this object; the device is its own.
   Upstream(const Settings& settings, SourceManager::Options options,
            std::unique_ptr<clock::ClockDevice> device, std::optional<clock::TemperatureCurve> curve,
-           os::EventLoop& loop, os::Log& log, Callbacks callbacks);
+           HardwareStamps& stamps, os::EventLoop& loop, os::Log& log, Callbacks callbacks);
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
   ~Upstream() override;
@@ -59,6 +60,10 @@ class Upstream final : private SourceHost {
     std::optional<os::UdpSocket> socket;
     os::EventLoop::WatchId watch = os::EventLoop::WatchId::none;
     os::EventLoop::TimerId timer = os::EventLoop::TimerId::none;
+    // The request left through hardware whose stamp is still to come: until then, or for hwtstimeout, an
+    // answer waits.
+    bool awaits_stamp = false;
+    os::EventLoop::TimerId stamp_timer = os::EventLoop::TimerId::none;
   };
 
   // SourceHost
@@ -84,6 +89,9 @@ class Upstream final : private SourceHost {
   void receive_readings(std::size_t index);
   [[nodiscard]] bool open_socket(Exchange& exchange, SourceId id, const os::Endpoint& to);
   void receive(SourceId id, os::Ready ready);
+  void take_transmit_stamps(SourceId id, Exchange& exchange);
+  void wait_for_stamp(SourceId id, Exchange& exchange);
+  void stop_waiting(Exchange& exchange);
   void take_answer();
   void watch_for_steps();
   void every_second();
@@ -92,6 +100,7 @@ class Upstream final : private SourceHost {
   const Settings& settings_;
   const ClockUse use_;
   std::unique_ptr<clock::ClockDevice> device_;
+  HardwareStamps& stamps_;
   os::EventLoop& loop_;
   os::Log& log_;
   LogFiles log_files_;

@@ -230,6 +230,7 @@ void Association::transmit_stamp(std::span<const std::byte> frame, const LocalSt
   // A stamp far from our own reading belongs to another clock or another packet.
   const auto take = [&](LocalStamp& kept) {
     if (std::chrono::abs(stamp.time - kept.time) > std::chrono::seconds{1}) return false;
+    if (stamp.source < kept.source) return false;  // the better one came first
     kept = stamp;
     return true;
   };

@@ -15,6 +15,9 @@ namespace wiretime::os {
 [[nodiscard]] WallTime wall_now() noexcept;          // CLOCK_REALTIME
 [[nodiscard]] Nanoseconds monotonic_now() noexcept;  // CLOCK_MONOTONIC, since some point before start
 
+// CLOCK_REALTIME less CLOCK_MONOTONIC_RAW: of a few sandwiched readings the one that took least.
+[[nodiscard]] Nanoseconds wall_less_raw() noexcept;
+
 struct KernelClockStatus {
   bool synchronised = false;             // somebody disciplines the clock and vouches for it
   clock::Leap leap = clock::Leap::none;  // insert or remove at the end of the UTC day; never unsynchronised

@@ -5,6 +5,7 @@
 #include <linux/net_tstamp.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -30,18 +31,46 @@ T control_data(const cmsghdr& header) {
   return value;
 }
 
-std::optional<WallTime> software_stamp(const cmsghdr& header) {
-  if (header.cmsg_level != SOL_SOCKET ||
-      (header.cmsg_type != SCM_TIMESTAMPING && header.cmsg_type != SCM_TIMESTAMPNS))
-    return std::nullopt;
-  const auto t = control_data<timespec>(header);  // SCM_TIMESTAMPING: the first of three is software's
+std::optional<WallTime> to_time(const timespec& t) {
   if (t.tv_sec == 0 && t.tv_nsec == 0) return std::nullopt;
   return WallTime{std::chrono::seconds{t.tv_sec} + Nanoseconds{t.tv_nsec}};
 }
 
+bool is_stamp(const cmsghdr& header, int type) {
+  return header.cmsg_level == SOL_SOCKET && header.cmsg_type == type;
+}
+
+std::optional<WallTime> software_stamp(const cmsghdr& header) {
+  if (!is_stamp(header, SCM_TIMESTAMPING) && !is_stamp(header, SCM_TIMESTAMPNS)) return std::nullopt;
+  return to_time(control_data<timespec>(header));  // SCM_TIMESTAMPING: the first of three is software's
+}
+
+std::optional<WallTime> hardware_stamp(const cmsghdr& header) {
+  if (!is_stamp(header, SCM_TIMESTAMPING)) return std::nullopt;
+  return to_time(control_data<std::array<timespec, 3>>(header)[2]);
+}
+
+// Of the interface, where an error message tells it.
+unsigned interface_of(const cmsghdr& header) {
+  if (header.cmsg_level == IPPROTO_IP && header.cmsg_type == IP_PKTINFO)
+    return static_cast<unsigned>(control_data<in_pktinfo>(header).ipi_ifindex);
+  if (header.cmsg_level == IPPROTO_IPV6 && header.cmsg_type == IPV6_PKTINFO)
+    return control_data<in6_pktinfo>(header).ipi6_ifindex;
+  return 0;
+}
+
 void read_control(const cmsghdr& header, Datagram& out) {
-  if (const auto stamp = software_stamp(header)) {
-    out.received = stamp;
+  if (is_stamp(header, SCM_TIMESTAMPING) || is_stamp(header, SCM_TIMESTAMPNS)) {
+    out.received = software_stamp(header);
+    if (const auto time = hardware_stamp(header)) {
+      if (!out.hardware) out.hardware.emplace();
+      out.hardware->time = *time;
+    }
+  } else if (is_stamp(header, SCM_TIMESTAMPING_PKTINFO)) {
+    const auto info = control_data<scm_ts_pktinfo>(header);
+    if (!out.hardware) out.hardware.emplace();
+    out.hardware->interface_index = info.if_index;
+    out.hardware->length = info.pkt_length;
   } else if (header.cmsg_level == IPPROTO_IP && header.cmsg_type == IP_PKTINFO) {
     const auto info = control_data<in_pktinfo>(header);
     out.destination = to_ip(info.ipi_addr);
@@ -132,9 +161,14 @@ void UdpSocket::apply(const UdpOptions& options) {
   }
   if (options.timestamps) {
     constexpr int kReceive = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    constexpr int kHardware = SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE |
+                              SOF_TIMESTAMPING_OPT_CMSG | SOF_TIMESTAMPING_OPT_PKTINFO |
+                              SOF_TIMESTAMPING_OPT_TX_SWHW;
     const int wanted = options.stamp_sends ? kReceive | SOF_TIMESTAMPING_TX_SOFTWARE : kReceive;
-    has_timestamps_ =
-        set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, wanted) || set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    const int more = options.stamp_sends ? kHardware | SOF_TIMESTAMPING_TX_HARDWARE : kHardware;
+    hardware_ = options.hardware && set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, wanted | more);
+    has_timestamps_ = hardware_ || set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, wanted) ||
+                      set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
   }
   if (options.dscp != 0) {
     const int traffic_class = static_cast<int>((options.dscp & 63U) << 2);
@@ -181,6 +215,7 @@ Result<std::span<Datagram>> UdpSocket::receive_batch(ReceiveBatch& batch) {
     out.truncated = (header.msg_flags & MSG_TRUNC) != 0;
     for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c))
       read_control(*c, out);
+    if (out.hardware && out.hardware->time == WallTime{}) out.hardware.reset();
   }
   return std::span{s.datagrams}.first(static_cast<std::size_t>(n));
 }
@@ -192,9 +227,17 @@ std::span<TransmitStamp> UdpSocket::transmit_stamps(ReceiveBatch& batch) noexcep
   for (std::size_t i = 0; n > 0 && i < static_cast<std::size_t>(n); ++i) {
     auto& header = s.headers[i].msg_hdr;
     if ((header.msg_flags & MSG_TRUNC) != 0) continue;
-    for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c))
-      if (const auto sent = software_stamp(*c))
-        s.stamps[count++] = {std::span{s.slots[i].payload}.first(s.headers[i].msg_len), *sent};
+    std::optional<WallTime> software, hardware;
+    unsigned interface_index = 0;
+    for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
+      if (is_stamp(*c, SCM_TIMESTAMPING) || is_stamp(*c, SCM_TIMESTAMPNS)) software = software_stamp(*c);
+      if (is_stamp(*c, SCM_TIMESTAMPING)) hardware = hardware_stamp(*c);
+      interface_index = std::max(interface_index, interface_of(*c));
+    }
+    const auto frame = std::span{s.slots[i].payload}.first(s.headers[i].msg_len);
+    // The kernel tells of each in a message of its own.
+    if (const auto sent = hardware ? hardware : software)
+      s.stamps[count++] = {frame, *sent, hardware.has_value(), interface_index};
   }
   return std::span{s.stamps}.first(count);
 }
@@ -249,7 +292,10 @@ UdpSocket::SendResult UdpSocket::send_stamped(std::span<const std::byte> message
   header.msg_iovlen = 1;
   header.msg_control = control.data();
   header.msg_controllen = control.size();
-  put_control(header, SOL_SOCKET, SO_TIMESTAMPING, std::uint32_t{SOF_TIMESTAMPING_TX_SOFTWARE});
+  constexpr std::uint32_t kSoftware = SOF_TIMESTAMPING_TX_SOFTWARE;
+  constexpr std::uint32_t kBoth = kSoftware | SOF_TIMESTAMPING_TX_HARDWARE;
+  const std::uint32_t wanted = hardware_ ? kBoth : kSoftware;
+  put_control(header, SOL_SOCKET, SO_TIMESTAMPING, wanted);
   const auto result = send_message(fd_.get(), header);
   // Kernels before 4.7 do not know the request.
   return result == SendResult::failed && errno == EINVAL ? send(message, to) : result;

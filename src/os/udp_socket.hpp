@@ -20,6 +20,7 @@ struct UdpOptions {
   std::string bind_device;     // interface name; empty: all
   bool timestamps = true;      // kernel software receive times
   bool stamp_sends = false;    // and transmit times of every message
+  bool hardware = false;       // both of the hardware too, where it has been told to stamp (stamping.hpp)
   bool packet_info = true;     // local address and interface of each message
   bool v6only = true;          // IPv6 sockets take no IPv4
   bool reuse_address = false;  // true would let a second instance take the same port
@@ -37,14 +38,22 @@ struct Datagram {
   IpAddress local;        // our own address to answer from; equal to destination for unicast
   unsigned interface_index = 0;
   std::optional<WallTime> received;  // CLOCK_REALTIME when the kernel took it from the driver
-  bool truncated = false;            // longer than kMaxLength: the payload holds its beginning
+  struct Hardware {
+    WallTime time;  // on the clock of that interface
+    unsigned interface_index = 0;
+    unsigned length = 0;  // bytes of the frame, without its checksum
+  };
+  std::optional<Hardware> hardware;
+  bool truncated = false;  // longer than kMaxLength: the payload holds its beginning
 };
 
 // When the kernel handed one of our messages to the device. The frame ends with that message, whatever
 // headers the link has; it lives as a Datagram's payload does.
 struct TransmitStamp {
   std::span<const std::byte> frame;
-  WallTime sent;  // CLOCK_REALTIME
+  WallTime sent;  // CLOCK_REALTIME; the interface's clock if `hardware`
+  bool hardware = false;
+  unsigned interface_index = 0;  // where it left; 0: not known
 };
 
 // Buffers for one receive call, shared by all sockets of a thread.
@@ -104,6 +113,7 @@ class UdpSocket {
   FileDescriptor fd_;
   Family family_;
   bool has_timestamps_ = false;
+  bool hardware_ = false;
 };
 
 }  // namespace wiretime::os

@@ -162,8 +162,8 @@ TEST_CASE("a packet to a peer leaves from the server's port and its transmit tim
   NtpBench b;
   std::vector<std::byte> stamped;
   b.ntp->follow_sources([](WallTime t) { return t; }, [](const os::Datagram&) { return false; },
-                        [&](std::span<const std::byte> frame, WallTime sent) {
-                          CHECK(std::chrono::abs(sent - os::wall_now()) < 60s);
+                        [&](std::span<const std::byte> frame, const KernelStamp& sent) {
+                          CHECK(std::chrono::abs(sent.time - os::wall_now()) < 60s);
                           stamped.assign(frame.begin(), frame.end());
                         });
   const std::vector<std::byte> packet(48, std::byte{0x5A});

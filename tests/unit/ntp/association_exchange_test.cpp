@@ -287,6 +287,25 @@ TEST_CASE("the clock read at the send call counts, not the event's") {
   for (const auto& s : sim.samples) CHECK(s.peer_delay == Approx(2e-3).margin(1e-8));
 }
 
+TEST_CASE("the hardware's transmit stamp counts, in whatever order it and the kernel's come") {
+  for (const bool kernel_last : {false, true}) {
+    Simulation sim{server_options()};
+    sim.start();
+    while (sim.sends.empty() && sim.step()) {
+    }
+    const WallTime now = sim.world.local_time(sim.world.now);
+    const LocalStamp kernel{now + std::chrono::microseconds{30}, 0, StampSource::kernel};
+    const LocalStamp hardware{now + std::chrono::microseconds{50}, 0, StampSource::hardware};
+    const auto request = sim.sends.back().bytes;
+    sim.association.transmit_stamp(request, kernel_last ? hardware : kernel);
+    sim.association.transmit_stamp(request, kernel_last ? kernel : hardware);
+    while (sim.samples.empty() && sim.step()) {
+    }
+    CHECK(sim.samples.back().offset == Approx(-25e-6).margin(5e-9));
+    CHECK(sim.association.report().transmit_stamp == StampSource::hardware);
+  }
+}
+
 TEST_CASE("a transmit stamp of another packet, or of another clock, is not taken") {
   Simulation sim{server_options()};
   sim.start();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "os/udp_socket.hpp"
 
+#include <net/if.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -146,6 +147,29 @@ TEST_CASE("a socket that stamps what it sends has the time and the message, befo
     CHECK(std::chrono::abs(stamps[0].sent - before) < 60s);
     CHECK(client.transmit_stamps(batch).empty());
     CHECK(receive(server, batch).size() == 1);
+  }
+}
+
+TEST_CASE("where no hardware stamps, asking for its times changes nothing, and the way out is told") {
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    if (IpAddress::parse(address)->family == Family::ipv6 && !have_ipv6_loopback()) continue;
+    UdpOptions options;
+    options.stamp_sends = true;
+    options.hardware = true;
+    auto server = open_on(on(address), options);
+    auto client = open_on(on(address), options);
+    REQUIRE(client.connect(server.local()));
+    REQUIRE(client.send(bytes(48)) == UdpSocket::SendResult::sent);
+    wait_stamped(client.fd());
+    ReceiveBatch batch;
+    const auto stamps = client.transmit_stamps(batch);
+    REQUIRE(stamps.size() == 1);
+    CHECK_FALSE(stamps[0].hardware);
+    CHECK(stamps[0].interface_index == if_nametoindex("lo"));
+    const auto got = receive(server, batch);
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].received);
+    CHECK_FALSE(got[0].hardware);
   }
 }
 
