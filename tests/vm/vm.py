@@ -13,10 +13,12 @@ import socket
 import subprocess
 import sys
 import time
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import lab as labs  # noqa: E402
 import peers  # noqa: E402
+import world  # noqa: E402
 
 HOST, GUEST = "10.95.0.1", "10.95.0.2"
 SCRIPTS = pathlib.Path(__file__).resolve().parent / "guest"
@@ -39,6 +41,18 @@ def why_not():
     if not os.path.exists("/dev/net/tun"):
         return "no /dev/net/tun for the guest's network"
     return labs.why_not() or peers.why_not()
+
+
+def environment():
+    triplet = f"{os.uname().machine}-linux-gnu"
+    return {"LD_LIBRARY_PATH": f"{root()}/usr/lib/{triplet}:{root()}/lib/{triplet}", "QEMU_MODULE_DIR": f"{root()}/usr/lib/{triplet}/qemu"}
+
+
+def why_no_device(name):
+    """A reason why this QEMU cannot emulate such a device, or None."""
+    qemu = root() / "usr/bin/qemu-system-x86_64"
+    known = subprocess.run([qemu, "-device", "help"], env=environment(), capture_output=True, text=True, check=False).stdout
+    return None if f'name "{name}"' in known else f"this QEMU has no {name} (deploy/lib/fetch_guest found no bookworm-backports)"
 
 
 def module_files(names):
@@ -93,7 +107,7 @@ class Guest:
         self.channel = None
         try:
             self.boot()
-        except GuestError:  # TCG guests hang at boot now and then
+        except GuestError:  # TCG guests hang at boot now and then on a busy machine
             self.boot()
 
     def command(self, agent):
@@ -103,21 +117,19 @@ class Guest:
                 "-m", self.memory, "-nodefaults", "-display", "none", "-no-reboot", "-rtc", f"base={self.rtc},clock=host",
                 "-L", share / "qemu", "-L", share / "seabios",
                 "-kernel", kernel, "-initrd", self.initramfs,
-                "-append", "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 "
+                "-append", "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no_timer_check net.ifnames=0 "
                            f"agent={SCRIPTS / 'agent'} address={GUEST}/24 {self.parameters}",
                 "-serial", "stdio", "-chardev", f"socket,id=agent,path={agent},server=on,wait=off", "-serial", "chardev:agent",
                 "-fsdev", "local,id=host,path=/,security_model=none,multidevs=remap,readonly=on",
                 "-device", "virtio-9p-pci,fsdev=host,mount_tag=host",
+                "-chardev", f"socket,id=monitor,path={agent}.monitor,server=on,wait=off", "-mon", "monitor",
                 "-netdev", "tap,id=n0,ifname=vm0,script=no,downscript=no", "-device", "virtio-net-pci,netdev=n0,romfile=",
                 *self.extra]
 
     def boot(self):
         agent = self.lab.dir / "agent.sock"
         agent.unlink(missing_ok=True)
-        triplet = f"{os.uname().machine}-linux-gnu"
-        env = {"LD_LIBRARY_PATH": f"{root()}/usr/lib/{triplet}:{root()}/lib/{triplet}",
-               "QEMU_MODULE_DIR": f"{root()}/usr/lib/{triplet}/qemu"}
-        self.process = self.host.spawn(self.command(agent), env, "qemu")
+        self.process = self.host.spawn(self.command(agent), environment(), "qemu")
         deadline = time.monotonic() + BOOT_SECONDS
         while not agent.exists():
             if time.monotonic() > deadline or not self.process.running():
@@ -146,6 +158,19 @@ class Guest:
             data += piece
         return data[:-1].decode(errors="replace")
 
+    def monitor(self, command):
+        """Tells QEMU something, as one would at its own prompt."""
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.connect(f"{self.lab.dir}/agent.sock.monitor")
+            channel.settimeout(10)
+            heard = b""
+            for said in (None, command):
+                if said:
+                    channel.sendall(said.encode() + b"\n")
+                while not heard.endswith(b"(qemu) "):
+                    heard += channel.recv(4096)
+                heard = b""
+
     def run(self, command, timeout=60):
         """A shell command line in the guest, run to its end; never raises for what the command does."""
         assert "\n" not in command
@@ -173,3 +198,35 @@ class Guest:
 
     def kernel_clock(self):
         return {name: float(value) for name, value in (pair.split("=") for pair in self.must(f"{SCRIPTS}/kernel_clock").split())}
+
+
+class Case(unittest.TestCase):
+    """Tests of the daemon in the class's guest."""
+    guest = None
+    LOG = "/run/wiretimed.log"
+
+    def start(self, *directives, options=""):
+        """The daemon in the guest; what it logs is in log()."""
+        words = " ".join(shlex.quote(word) for word in ("user root", *directives))
+        self.guest.must(f"setsid {world.wiretimed()} -d {options} {words} >{self.LOG} 2>&1 & echo $! >/run/daemon")
+
+    def stop(self, signal="TERM"):
+        self.guest.run(f"[ -e /run/daemon ] && kill -{signal} $(cat /run/daemon) && while kill -0 $(cat /run/daemon); do sleep 0.1; done; "
+                       "rm -f /run/daemon")
+
+    def log(self):
+        return self.guest.run(f"cat {self.LOG}").text
+
+    def state(self):
+        """For the report of a failure."""
+        return self.log()
+
+    def until(self, what, holds, timeout=60):
+        deadline = time.monotonic() + timeout
+        while not holds():
+            if time.monotonic() > deadline:
+                self.fail(f"not within {timeout} s: {what}\n{self.state()}")
+            time.sleep(0.5)
+
+    def until_logged(self, text, timeout=60):
+        self.until(f"'{text}' in the log", lambda: text in self.log(), timeout)

@@ -23,11 +23,11 @@ HOUR, YEAR = 3600, 365 * 86400
 NTP = 2208988800       # 1900 to 1970
 MIDNIGHT = 1798761600  # 2027-01-01, made up as the next leap second's
 LEAPS = ((1230768000, 34), (1341100800, 35), (1435708800, 36), (1483228800, 37))  # real ones, by which a list is judged
-LOG, DRIFT = "/run/wiretimed.log", "/run/drift"
+DRIFT = "/run/drift"
 POLLS = "iburst minpoll 0 maxpoll 1"
 
 
-class Clock(unittest.TestCase):
+class Clock(vm.Case):
     @classmethod
     def setUpClass(cls):
         reason = vm.why_not()
@@ -42,19 +42,7 @@ class Clock(unittest.TestCase):
 
     def setUp(self):
         self.stop()
-        self.guest.must(f"rm -f {DRIFT} {LOG}; {vm.SCRIPTS}/kernel_clock 0")
-
-    def start(self, *directives, options=""):
-        """The daemon in the guest; what it logs is in log()."""
-        words = " ".join(shlex.quote(word) for word in ("user root", *directives))
-        self.guest.must(f"setsid {world.wiretimed()} -d {options} {words} >{LOG} 2>&1 & echo $! >/run/daemon")
-
-    def stop(self):
-        self.guest.run("[ -e /run/daemon ] && kill $(cat /run/daemon) && while kill -0 $(cat /run/daemon); do sleep 0.1; done; "
-                       "rm -f /run/daemon")
-
-    def log(self):
-        return self.guest.run(f"cat {LOG}").text
+        self.guest.must(f"rm -f {DRIFT} {self.LOG}; {vm.SCRIPTS}/kernel_clock 0")
 
     def shift(self, seconds):
         """Sets the guest's clock, as another program would."""
@@ -63,15 +51,8 @@ class Clock(unittest.TestCase):
     def put_right(self):
         self.shift(self.guest.offset())
 
-    def until(self, what, holds, timeout=60):
-        deadline = time.monotonic() + timeout
-        while not holds():
-            if time.monotonic() > deadline:
-                self.fail(f"not within {timeout} s: {what}\nclock {self.guest.offset()} s behind, kernel {self.guest.kernel_clock()}\n{self.log()}")
-            time.sleep(0.5)
-
-    def until_logged(self, text, timeout=60):
-        self.until(f"'{text}' in the log", lambda: text in self.log(), timeout)
+    def state(self):
+        return f"clock {self.guest.offset()} s behind, kernel {self.guest.kernel_clock()}\n{self.log()}"
 
     def until_right(self, server=RIGHT, timeout=60):
         self.until(f"right to {CLOSE} s by {server}", lambda: abs(self.guest.offset(server)) < CLOSE, timeout)

@@ -1,0 +1,226 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""A real PCI card under the data plane: QEMU's igb (82576), which has a clock of its own.
+
+The guest has two on one wire. DPDK drives the first, bound to uio_pci_generic or vfio-pci; the other stays with the kernel,
+whose igb stamps what it sends in hardware. Both are on one clock here, the guest's, so their times must agree.
+"""
+import re
+import time
+import unittest
+
+import vm  # first: it finds tests/e2e
+import lab as labs
+import tap
+import world
+
+CARD, OTHER, ABSENT, NOT_A_CARD = "0000:01:00.0", "0000:02:00.0", "0000:09:00.0", "0000:00:00.0"
+MAC = "52:54:00:00:00:01"
+OURS, THEIRS, OURS6, THEIRS6 = "10.96.0.1", "10.96.0.2", "fd96::1", "fd96::2"
+TAGGED, TAGGED_THEIRS = "10.97.0.1", "10.97.0.2"
+AT = f"dataplane pci {CARD} address {OURS}/24 address {OURS6}/64"
+SERVE = ("local stratum 3", "allow", "workeridle nap", "metricsport 9123")
+CLOSE = 0.05  # s: two emulated CPUs share what this machine has left
+MODULES = (*vm.MODULES, "igb", "vfio-pci", "vfio_iommu_type1", "uio_pci_generic", "8021q")
+
+
+def card(number):
+    return ["-device", f"pcie-root-port,id=rp{number},chassis={number + 1},slot={number + 1}",
+            "-netdev", f"hubport,hubid=0,id=wire{number}",
+            "-device", f"igb,id=card{number},bus=rp{number},netdev=wire{number},mac=52:54:00:00:00:0{number + 1},romfile="]
+
+
+class Pci(vm.Case):
+    DRIVER, PARAMETERS, DEVICES = None, "", []
+
+    @classmethod
+    def setUpClass(cls):
+        reason = vm.why_not() or vm.why_no_device("igb") or world.why_not("pci")
+        if reason:
+            raise unittest.SkipTest(reason)
+        cls.lab = labs.Lab()
+        cls.addClassCleanup(cls.lab.close)
+        cls.guest = vm.Guest(cls.lab, memory=1024, modules=MODULES, parameters=f"hugepages=128 {cls.PARAMETERS}",
+                             extra=[*cls.DEVICES, *card(0), *card(1)])
+        cls.guest.must("ip link set eth2 up; ip address add 10.96.0.2/24 dev eth2; ip address add fd96::2/64 dev eth2 nodad; "
+                       "ip link add link eth2 name eth2.7 type vlan id 7; ip link set eth2.7 up; "
+                       "ip address add 10.97.0.2/24 dev eth2.7")
+
+    def setUp(self):
+        self.stop()
+        self.bind(self.DRIVER)
+
+    def bind(self, driver, address=CARD):
+        self.guest.must(f"{vm.SCRIPTS}/bind_pci {address} {driver}")
+
+    def serve(self, *directives, plane=AT):
+        self.start(*SERVE, plane, *directives, options="-x")
+        self.until_logged("data plane link")
+
+    def ping(self, address, count=3):
+        return self.guest.run(f"ping -n -c {count} -i 0.2 -w 10 {address}")
+
+    def refused(self, plane, *directives):
+        output = self.guest.run(f"timeout 60 {world.wiretimed()} -d -x 'user root' 'cmdport 0' '{plane}' "
+                                + " ".join(f"'{d}'" for d in directives))
+        self.assertEqual(output.code, 1, str(output))
+        self.assertEqual(output.text.strip().splitlines()[-1][:11], "wiretimed: ", str(output))
+        return output.text.strip().splitlines()[-1]
+
+    def metrics(self):
+        return self.guest.must("python3 -c 'import urllib.request as u; "
+                               "print(u.urlopen(\"http://127.0.0.1:9123/metrics\").read().decode())'")
+
+    def verdict(self, name):
+        return sum(int(n) for n in re.findall(rf'wiretime_packets_total{{port="{CARD}",.*verdict="{name}"}} (\d+)', self.metrics()))
+
+    def check_serves(self, *addresses):
+        for address in addresses:
+            self.assertEqual(self.ping(address).code, 0, f"{address}\n{self.log()}")
+            self.assertLess(abs(self.guest.offset(address)), CLOSE)
+
+    def client(self, command):
+        """Runs a second daemon until the end of the test."""
+        self.guest.must("mkdir -p /run/client; chmod 700 /run/client")
+        self.guest.must(f"setsid {command} >/run/client.log 2>&1 & echo $! >/run/client.daemon")
+        self.addCleanup(self.guest.run, "kill $(cat /run/client.daemon); while kill -0 $(cat /run/client.daemon); do sleep 0.1; done")
+
+    def client_says(self, command):
+        return self.guest.chronyc(f"-h /run/client/sock {command}").text
+
+    def check_client_stamps(self):
+        def stamped():
+            report = self.client_says(f"ntpdata {OURS}")
+            return re.search(r"TX timestamping : Hardware", report) and re.search(r"Total good RX +: ([5-9]|\d\d)", report)
+        self.until("the client uses hardware stamps", stamped, 40)
+        report = self.client_says(f"ntpdata {OURS}")
+        self.assertIn("RX timestamping : Kernel", report)  # igb stamps only PTP on the way in
+        self.assertLess(abs(float(re.search(r"(?m)^Offset +: (\S+) seconds", report).group(1))), CLOSE, report)
+
+    def state(self):
+        return f"{self.log()}\n--- client\n{self.guest.run('cat /run/client.log').text}\n{self.client_says(f'ntpdata {OURS}')}"
+
+    def check_kernel_has_it(self):
+        """The card works under the kernel's own driver."""
+        self.bind("igb")
+        self.guest.must("ip netns add other; ip link set eth1 netns other; ip -n other link set eth1 up; "
+                        "ip -n other address add 10.96.0.9/24 dev eth1")
+        self.until("the link is up", lambda: "state UP" in self.guest.run("ip -n other link show eth1").text, 20)
+        self.assertEqual(self.ping("10.96.0.9").code, 0)
+        self.guest.must("ip netns delete other")
+        self.until("the card is back", lambda: self.guest.run("ip link show eth1").code == 0, 20)
+
+
+class Uio(Pci):
+    DRIVER = "uio_pci_generic"
+
+    def test_serves(self):
+        """uio_pci_generic: ARP, ND and ping are answered, IPv4 and IPv6 clients get the time, and it is the guest's own"""
+        self.guest.must("ip neighbour flush dev eth2")
+        self.serve()
+        self.check_serves(OURS, OURS6)
+        neighbors = self.guest.must("ip neighbour")
+        for address in (OURS, OURS6):
+            self.assertRegex(neighbors, rf"(?m)^{address} dev eth2 lladdr {MAC} ")
+        self.assertGreaterEqual(self.verdict("answered"), 24)
+        self.assertGreaterEqual(self.verdict("arp_answered"), 1)
+        self.assertGreaterEqual(self.verdict("nd_answered"), 1)
+        self.assertGreaterEqual(self.verdict("echo_answered"), 6)
+
+    def test_vlan(self):
+        """a port with a vlan serves tagged clients and nobody else"""
+        self.serve(plane=f"dataplane pci {CARD} address {TAGGED}/24 address {OURS}/24 vlan 7")
+        self.check_serves(TAGGED)
+        self.assertNotEqual(self.ping(OURS, 1).code, 0)
+
+    def test_queues(self):
+        """two queues: every client is served, whichever it meets"""
+        self.serve(plane=AT + " queues 2")
+        sources = [f"10.96.0.{100 + n}" for n in range(8)]
+        self.guest.must("; ".join(f"ip address add {a}/24 dev eth2" for a in sources))
+        for source in sources:
+            self.assertEqual(self.guest.run(f"ping -n -c 1 -w 5 -I {source} {OURS}").code, 0, source)
+        self.check_serves(OURS, OURS6)
+        self.guest.must("; ".join(f"ip address delete {a}/24 dev eth2" for a in sources))
+
+    def test_link(self):
+        """a link that goes and comes back is noticed, neighbours are told where we are, and service goes on"""
+        self.serve()
+        self.check_serves(OURS)
+        self.guest.monitor("set_link card0 off")
+        self.until_logged("state=down", 20)
+        self.guest.must(f"ip neighbour replace {OURS} lladdr 02:00:00:00:00:99 dev eth2 nud stale; "
+                        f"ip neighbour replace {OURS6} lladdr 02:00:00:00:00:99 dev eth2 nud stale")
+        self.guest.monitor("set_link card0 on")
+        self.until("the link is up again", lambda: self.log().count("state=up") == 2, 20)
+        for address in (OURS, OURS6):
+            self.until(f"{address} was announced", lambda: MAC in self.guest.run(f"ip neighbour show {address}").text, 10)
+        self.check_serves(OURS, OURS6)
+
+    def test_restart(self):
+        """a restart, even after SIGKILL, finds the card as it should be, and the kernel takes it back"""
+        for signal in ("TERM", "KILL", "TERM"):
+            self.serve()
+            self.check_serves(OURS, OURS6)
+            self.stop(signal)
+        self.check_kernel_has_it()
+
+    def test_stock_client(self):
+        """chronyd on the other card, sending with its hardware's times, agrees with ours"""
+        self.serve()
+        self.client("env " + self.guest.stock(
+            "usr/sbin/chronyd -d -x 'user root' 'pidfile /run/client.pid' 'cmdport 0' 'port 0' 'bindcmdaddress /run/client/sock' "
+            f"'hwtimestamp eth2' 'server {OURS} minpoll -1 maxpoll -1 iburst'"))
+        self.check_client_stamps()
+
+    def test_our_client(self):
+        """hwtimestamp: our own client on the other card sends with its hardware's times, and agrees"""
+        self.serve()
+        self.client(f"{world.wiretimed()} -d -x 'user root' 'pidfile /run/client.pid' 'cmdport 0' 'port 0' "
+                    f"'bindcmdaddress /run/client/sock' 'hwtimestamp *' 'server {OURS} minpoll -1 maxpoll -1 iburst'")
+        self.check_client_stamps()
+
+    def test_phc_refclock(self):
+        """refclock PHC: the other card's clock is read and believed"""
+        self.client(f"{world.wiretimed()} -d -x 'user root' 'pidfile /run/client.pid' 'cmdport 0' 'port 0' "
+                    "'bindcmdaddress /run/client/sock' 'refclock PHC eth2 poll 0 refid CARD'")
+        self.until("the clock is selected", lambda: "#* CARD" in self.client_says("sources"), 40)
+        self.assertLess(abs(float(self.client_says("-c sources").split(",")[7])), CLOSE)
+
+    def test_refused(self):
+        """what is wrong with a card is said in one line, with what to do about it"""
+        self.assertRegex(self.refused(f"dataplane pci {ABSENT} address {OURS}/24"),
+                         rf"^wiretimed: dataplane pci {ABSENT}: there is no such PCI device \(network cards here:.* {CARD} {OTHER}\)$")
+        self.assertIn("this PCI device is no network card", self.refused(f"dataplane pci {NOT_A_CARD} address {OURS}/24"))
+        self.assertIn("the kernel's driver igb still has the card as eth2; this host has no IOMMU for vfio-pci: ",
+                      self.refused(f"dataplane pci {OTHER} address {OURS}/24"))
+        self.assertIn("bound to uio_pci_generic without an IOMMU the card needs hugepages", self.refused(AT, "hugepages off"))
+        self.assertIn("9 queues asked for, the device has ", self.refused(AT + " queues 9"))
+        self.bind("none")
+        self.assertIn("no kernel driver hands the card out; this host has no IOMMU for vfio-pci: ", self.refused(AT))
+
+
+class Vfio(Pci):
+    DRIVER = "vfio-pci"
+    PARAMETERS = "intel_iommu=on iommu=pt"
+    DEVICES = ["-device", "intel-iommu,intremap=on,caching-mode=on"]
+
+    def test_serves(self):
+        """vfio-pci behind an IOMMU serves with hugepages and without, and the kernel takes the card back"""
+        for hugepages in ("on", "off"):
+            self.serve(f"hugepages {hugepages}")
+            self.check_serves(OURS, OURS6)
+            self.stop()
+        self.check_kernel_has_it()
+
+    def test_refused(self):
+        """a card that the kernel or another instance has says so"""
+        self.assertIn("bind it with `modprobe vfio-pci && dpdk-devbind.py -b vfio-pci",
+                      self.refused(f"dataplane pci {OTHER} address {OURS}/24"))
+        self.serve()
+        self.assertIn(f"dataplane pci {CARD}: ", self.refused(AT, "port 11123", "pidfile /run/second.pid", "bindcmdaddress /"))
+        self.check_serves(OURS)
+
+
+if __name__ == "__main__":
+    tap.main()
