@@ -11,6 +11,7 @@
 #include "dpdk/eal.hpp"
 #include "dpdk/interface.hpp"
 #include "dpdk/memif_links.hpp"
+#include "dpdk/pci_device.hpp"
 #include "dpdk/placement.hpp"
 #include "dpdk/port.hpp"
 #include "dpdk/receive_time.hpp"
@@ -25,6 +26,12 @@ constexpr unsigned kAnnouncements = 3;  // after a link came up: the far side ma
 
 Result<void> check(const DataPlaneOptions& options) {
   if (options.ports.empty()) return fail("no dataplane line: nothing for DPDK to do");
+  // Before DPDK starts, which takes a second; whether it will have hugepages is not known yet.
+  for (const auto& port : options.ports) {
+    if (port.kind != server::DataplaneConfig::Kind::pci) continue;
+    if (const auto why = pci_obstacle(read_pci_device(port.device), port.device, true, 0))
+      return fail(fmt::format("{}: {}", describe(port), *why));
+  }
   return check_queues(options.ports, options.worker_cpus.size(), RTE_MAX_ETHPORTS);
 }
 
