@@ -76,22 +76,19 @@ class Flood:
         return [int(re.search(rf"^Total {what} *: (\d+)", text, re.M).group(1)) for what in ("TX", "valid RX")]
 
     def page(self, *options):
-        """The whole client table is gone through, and what is printed is only what was asked for: nobody."""
-        return self.world.server.spawn([peers.program("usr/bin/chronyc"), "-n", "clients", "-p", 1 << 30, *options], peers.environment(),
-                                       "paging")
+        """chronyc printing a million clients, eight a page, for as long as it is let."""
+        return self.world.server.spawn([peers.program("usr/bin/chronyc"), "-n", "clients", *options], peers.environment(), "paging")
 
     def test_flood(self):
         """the daemon stays healthy, answers are valid, chronyc pages through the clients, the upstream server is polled"""
         polls, flood = self.polls(), self.flood()
         self.assertTrue(flood.wait_for("answered", 20), flood.log)
         began = time.monotonic()
-        answered = asked = pages = 0
-        slowest, paging = 0.0, None
+        paging = [self.page("-p", 1), self.page("-r")]
+        answered = asked = 0
+        slowest = 0.0
         while flood.running() and time.monotonic() - began < SECONDS + 30:
             self.assertTrue(self.world.daemon.running(), self.world.daemon.log[-3000:])
-            if paging is None or not paging.running():
-                pages += paging is not None and paging.wait() == 0
-                paging = self.page(*(["-r"] if pages % 2 else []))
             answered, asked = answered + self.ask_from_the_side(), asked + 10
             started = time.monotonic()
             for command in ("tracking", "serverstats"):
@@ -101,13 +98,17 @@ class Flood:
         self.assertEqual(flood.wait(10), 0, flood.log[-3000:])
         self.check_step(json.loads(world.scratch(self.world, "flood.json").read_text())["steps"][0])
         lasted = time.monotonic() - began
+        listed = [len(pager.log.splitlines()) for pager in paging]
+        for pager in paging:
+            self.assertNotIn("501", pager.log[-200:])
+            pager.stop()
         sent, heard = (now - was for now, was in zip(self.polls(), polls))
-        print(f"# side client {answered} of {asked}, slowest chronyc pair {slowest:.2f} s, {pages} times through the clients, "
+        print(f"# side client {answered} of {asked}, slowest chronyc pair {slowest:.2f} s, listed {listed}, "
               f"{heard} of {sent} polls of the upstream server answered in {lasted:.1f} s")
         self.assertGreater(answered, 0, "a well-behaved client got no answer")
         self.assertGreater(sent, lasted / 5, "the upstream server is not polled on schedule")
         self.assertGreater(heard, sent / 2, "the upstream server's answers do not come through")
-        self.assertEqual(paging.wait(60), 0, paging.log)
+        self.assertGreater(min(listed), 10, "chronyc does not get through the clients")
         self.after()
 
     def check_step(self, step):
