@@ -197,8 +197,7 @@ server::WorkerState* DataPlane::state_of(const Port& port, unsigned worker, cons
     if (state->worker == worker && state->port == port.name()) return state.get();
   std::unique_ptr<ntp::ClientTable> clients;
   if (options.client_log)
-    clients = std::make_unique<ntp::ClientTable>(
-        options.clients, options.secret, client_memory(ntp::ClientTable::memory_needed(options.clients)));
+    clients = std::make_unique<ntp::ClientTable>(options.clients, options.secret, client_memory);
   const std::uint64_t number = states_.size() + 1;
   const std::array<std::uint64_t, 2> seed{mix(options.secret[0] + number), mix(options.secret[1] ^ number)};
   states_.push_back(std::make_unique<server::WorkerState>(port.name(), worker, seed, std::move(clients)));

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "os/tsc.hpp"
+#include "server/handler.hpp"
 
 namespace wiretime::dpdk {
 
@@ -119,8 +120,9 @@ unsigned Worker::serve(Queue& q) noexcept {
   const server::LocalAddresses& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
   server::answer({frames_.data(), count}, snapshot_, *tables_, ours, *q.state);
   count = sort_out(q, count, arrival);
-  server::finish({frames_.data(), count}, snapshot_.time_at(os::read_tsc()), snapshot_, *q.state);
-  send(q, count);
+  const Ticks departure = os::read_tsc();
+  server::finish({frames_.data(), count}, snapshot_.time_at(departure), snapshot_, *q.state);
+  send(q, count, departure);
   return n;
 }
 
@@ -176,12 +178,19 @@ unsigned Worker::sort_out(Queue& q, unsigned count, Ticks now) noexcept {
   return kept;
 }
 
-void Worker::send(Queue& q, unsigned count) noexcept {
+// `departure`: what the replies say. Those to clients in interleaved mode are remembered by a better guess: a
+// driver that copies to the kernel sends one after the other during the call, others at its end.
+void Worker::send(Queue& q, unsigned count, Ticks departure) noexcept {
   if (count == 0) return;
   const unsigned sent = rte_eth_tx_burst(q.port, q.queue, mbufs_.data(), static_cast<std::uint16_t>(count));
+  const std::uint64_t took = os::read_tsc().value - departure.value;
   for (unsigned i = 0; i < sent; ++i) {
     q.state->verdicts.add(frames_[i].verdict);
     if (!is_ntp_answer(frames_[i].verdict)) continue;
+    if (frames_[i].exchange.entry != nullptr) {
+      const Ticks left{departure.value + (q.owned == nullptr ? took * (i + 1) / (sent + 1) : took)};
+      server::remember(frames_[i].exchange, frames_[i].receive, snapshot_.time_at(left), snapshot_.epoch);
+    }
     q.state->stamps.add(stamped_by_xdp_[i] ? server::Stamp::receive_kernel : server::Stamp::receive_daemon);
     q.state->stamps.add(server::Stamp::transmit_daemon);
   }

@@ -28,7 +28,7 @@ namespace wiretime::dpdk {
 
 // What all queues of a port that the kernel does not own share. Constant once workers run.
 struct OwnedPort {
-  net::OwnAddresses neighbor;  // who we are in ARP and ND
+  net::OwnAddresses neighbor;      // who we are in ARP and ND
   server::LocalAddresses serving;  // where we answer NTP: the same addresses
 };
 
@@ -80,7 +80,7 @@ class Worker {
   unsigned serve(Queue& q) noexcept;
   [[nodiscard]] unsigned take_in(Queue& q, std::span<rte_mbuf*> received, NtpTimestamp now) noexcept;
   [[nodiscard]] unsigned sort_out(Queue& q, unsigned count, Ticks now) noexcept;
-  void send(Queue& q, unsigned count) noexcept;
+  void send(Queue& q, unsigned count, Ticks departure) noexcept;
   void announce(Queue& q) noexcept;
   [[nodiscard]] bool rest(unsigned received) noexcept;
   [[nodiscard]] bool on_hold() noexcept;

@@ -116,7 +116,7 @@ class Traffic {
 
 std::unique_ptr<ntp::ClientTable> table_for(const ntp::ClientCapacity& capacity) {
   return std::make_unique<ntp::ClientTable>(capacity, std::array<std::uint64_t, 2>{3, 4},
-                                            dpdk::client_memory(ntp::ClientTable::memory_needed(capacity)));
+                                            dpdk::client_memory);
 }
 
 // Cycles of each burst: their quantiles shrug off what interrupts a shared machine.

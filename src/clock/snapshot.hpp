@@ -36,6 +36,7 @@ struct TimeSnapshot {
   std::uint32_t uptime = 0;                 // 1/16 s since start, monotonic: the client log's clock
   Reference reference{};
   std::int8_t precision = -20;  // log2 seconds, RFC 5905 section 7.3
+  std::uint8_t epoch = 0;       // another one whenever the clock was set: times across that do not compare
   bool valid = false;
 
   [[nodiscard]] NtpTimestamp time_at(Ticks t) const noexcept {

@@ -124,7 +124,7 @@ Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
   if (!is_ntp_answer(answer.verdict)) return answer.verdict;
 
   const auto reply = datagram.payload.first(answer.length);
-  server::finish_reply(reply, answer.key, served_time(os::wall_now()), snapshot, state_);
+  server::finish_reply(reply, answer.key, answer.exchange, served_time(os::wall_now()), snapshot, state_);
   if (socket.send(reply, datagram.peer, datagram.local, datagram.interface_index) !=
       os::UdpSocket::SendResult::sent)
     return Verdict::transmit_failed;

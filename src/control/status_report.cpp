@@ -61,6 +61,8 @@ status::ServerStats StatusReport::server_stats() const {
     state->verdicts.add_to(verdicts);
     state->stamps.add_to(stamps);
     stats.ntp_authenticated += state->features.get(server::Feature::authenticated);
+    stats.ntp_interleaved += state->features.get(server::Feature::interleaved);
+    stats.timestamps_held += state->features.get(server::Feature::exchange_held);
     if (state->clients) stats.log_drops += state->clients->evicted();
   }
   for (const Verdict v : kNtpHits) stats.ntp_hits += verdicts[static_cast<std::size_t>(v)];

@@ -38,7 +38,10 @@ class TimePublisher {
   // Data plane only: one reading every publication interval. Publishes once the map is known.
   void add_reading(const clock::CrossReading& reading, Seconds uptime);
   // The clock was set: the next reading starts afresh.
-  void clock_was_set() { map_.clock_was_set(); }
+  void clock_was_set() {
+    map_.clock_was_set();
+    ++base_.epoch;
+  }
 
   // For transports that take their time from CLOCK_REALTIME themselves: the ticks part is not filled.
   [[nodiscard]] clock::TimeSnapshot kernel_snapshot(Seconds uptime) const;

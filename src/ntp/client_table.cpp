@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -115,14 +116,22 @@ std::size_t ClientTable::memory_needed(const ClientCapacity& c) noexcept {
 }
 
 ClientMemory ClientTable::heap_memory(std::size_t size) {
-  auto* const data = static_cast<std::byte*>(::operator new (size, std::align_val_t{kAlignment}));
-  std::memset(data, 0, size);
-  return {data, size, [](std::byte* p, std::size_t) { ::operator delete (p, std::align_val_t{kAlignment}); }};
+  // calloc has large zeros from the kernel, which are no memory until they are written.
+  auto* const whole = static_cast<std::byte*>(std::calloc(1, size + kAlignment));
+  if (whole == nullptr) throw std::bad_alloc{};
+  const auto shift = kAlignment - reinterpret_cast<std::uintptr_t>(whole) % kAlignment;  // room for it
+  whole[shift - 1] = static_cast<std::byte>(shift);
+  return {whole + shift, size, [](std::byte* p, std::size_t) { std::free(p - std::to_integer<int>(p[-1])); }};
+}
+
+ClientTable::~ClientTable() {
+  for (const ClientMemory& m : {memory_, exchange_memory_})
+    if (m.release != nullptr) m.release(m.data, m.size);
 }
 
 ClientTable::ClientTable(const ClientCapacity& capacity, std::array<std::uint64_t, 2> secret,
-                         ClientMemory memory) noexcept
-    : secret_{secret}, memory_{memory} {
+                         ClientMemory (*allocate)(std::size_t))
+    : secret_{secret}, memory_{allocate(memory_needed(capacity))} {
   const auto region = [](std::byte* at, std::size_t buckets) {
     Region r;
     r.lines = static_cast<Line*>(static_cast<void*>(at));
@@ -134,6 +143,8 @@ ClientTable::ClientTable(const ClientCapacity& capacity, std::array<std::uint64_
   v4_ = region(memory_.data, buckets4);
   v6_ = region(memory_.data + buckets4 * 2 * sizeof(Line), buckets6);
   v6_.addresses = static_cast<Address6*>(static_cast<void*>(v6_.lines + 2 * buckets6));
+  exchange_memory_ = allocate((buckets4 + buckets6) * 2 * sizeof(ExchangeLine));
+  exchanges_ = static_cast<ExchangeLine*>(static_cast<void*>(exchange_memory_.data));
   // The constants make up for a secret of few bits (wyhash's).
   const std::uint64_t a = mix(secret[0] ^ 0xA076'1D64'78BD'642FU, secret[1] ^ 0xE703'7ED1'A0B4'28DBU);
   const std::uint64_t b = mix(secret[1] ^ 0x8EBC'6AF0'9C88'C6E3U, secret[0] ^ 0x5899'65CC'7537'4CC3U);

@@ -14,6 +14,7 @@
 #include <span>
 
 #include "base/ip_address.hpp"
+#include "ntp/exchanges.hpp"
 #include "ntp/rate_limit.hpp"
 
 namespace wiretime::ntp {
@@ -53,19 +54,16 @@ class ClientTable {
   // Bytes for a capacity: 24 for each IPv4 client (two thirds of the slots are used then, so that few buckets
   // overflow), 48 for each IPv6 client; at least 1,024 buckets a family.
   [[nodiscard]] static std::size_t memory_needed(const ClientCapacity& capacity) noexcept;
-  // From the heap: throws std::bad_alloc.
+  // From the heap: throws std::bad_alloc. Costs nothing until it is used.
   [[nodiscard]] static ClientMemory heap_memory(std::size_t size);
 
-  // `secret` keys the hash, so that nobody can aim at one bucket. Takes the memory over.
+  // `secret` keys the hash, so that nobody can aim at one bucket. Takes two pieces of memory: the second, as
+  // large again for IPv4, is only touched for clients in interleaved mode.
   ClientTable(const ClientCapacity& capacity, std::array<std::uint64_t, 2> secret,
-              ClientMemory memory) noexcept;
-  ClientTable(const ClientCapacity& capacity, std::array<std::uint64_t, 2> secret)
-      : ClientTable{capacity, secret, heap_memory(memory_needed(capacity))} {}
+              ClientMemory (*allocate)(std::size_t) = heap_memory);
   ClientTable(const ClientTable&) = delete;
   ClientTable& operator=(const ClientTable&) = delete;
-  ~ClientTable() {
-    if (memory_.release != nullptr) memory_.release(memory_.data, memory_.size);
-  }
+  ~ClientTable();
 
   // --- owner
 
@@ -82,6 +80,10 @@ class ClientTable {
     return place(v6_, hash(address), true);
   }
   static void prefetch(const Place& p) noexcept { __builtin_prefetch(p.line, 1); }
+
+  // Where replies to the clients of a place are remembered.
+  [[nodiscard]] ExchangeLine& exchanges(const Place& p) noexcept { return exchanges_[p.line - v4_.lines]; }
+  [[nodiscard]] ExchangeLine& exchanges(const IpAddress& client) noexcept { return exchanges(place(client)); }
 
   // Requests that came at `uptime`, and what their rate limits say.
   static constexpr std::size_t kBatch = 32;
@@ -184,11 +186,13 @@ class ClientTable {
                                        const RateLimit& limit, std::uint64_t& random) noexcept;
 
   Region v4_;
-  Region v6_;
+  Region v6_;                          // its lines follow v4_'s
+  ExchangeLine* exchanges_ = nullptr;  // one for each line
   std::uint32_t whitener_;
   std::array<std::uint32_t, 2> multipliers_;
   std::array<std::uint64_t, 2> secret_;
   ClientMemory memory_;
+  ClientMemory exchange_memory_;
   std::atomic<std::uint64_t> used_{0};     // writer: owner
   std::atomic<std::uint64_t> evicted_{0};  // writer: owner
 };

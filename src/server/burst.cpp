@@ -30,6 +30,7 @@ Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tabl
   const Answer answer = handle(message, snapshot, tables, state);
   if (disposition(answer.verdict) == Disposition::reply) {
     frame.key = answer.key;
+    frame.exchange = answer.exchange;
     frame.length = net::reverse(bytes, frame.parsed, answer.length, tables.dscp);
   }
   return answer.verdict;
@@ -83,7 +84,7 @@ class PlainPath {
     const ntp::ReplyTemplate reply{snapshot_, frames_[0]->receive, tables_.rate_limit.interval};
     std::uint64_t random = state_.random.next();
     if (clients_ == nullptr) {
-      for (std::size_t i = 0; i < count; ++i) write(*frames_[i], reply, random);
+      for (std::size_t i = 0; i < count; ++i) write(*frames_[i], nullptr, reply, random);
       return;
     }
     std::uint64_t dice = state_.random.next();
@@ -114,10 +115,13 @@ class PlainPath {
       const ntp::ClientTable::Place place = place_of<Family>(source);
       ntp::ClientTable::prefetch(place);
       batch_.places[count] = place;
+      if (__builtin_expect(ntp::ServedStamps::has_origin(udp + net::udp::kHeaderSize), false))
+        __builtin_prefetch(&clients_->exchanges(place), 1);
       if constexpr (Family::kIpv6) batch_.ipv6[count] = source;
     }
     frame.plain_udp = udp;
     frame.plain_ipv6 = Family::kIpv6;
+    frame.key = nullptr;
     frames_[count++] = &frame;
     return true;
   }
@@ -146,7 +150,9 @@ class PlainPath {
       return clients_->place_v4(load_be32(source));
   }
 
-  void write(Frame& frame, const ntp::ReplyTemplate& reply, std::uint64_t& random) noexcept {
+  // `place`: in the client log, if there is one.
+  void write(Frame& frame, const ntp::ClientTable::Place* place, const ntp::ReplyTemplate& reply,
+             std::uint64_t& random) noexcept {
     std::byte* const udp = frame.plain_udp;
     std::byte* const payload = udp + net::udp::kHeaderSize;
     random = random * kLcgMultiplier + kLcgIncrement;
@@ -156,19 +162,29 @@ class PlainPath {
       net::reverse_plain<net::PlainIpv6>(udp, shape_);
     else
       net::reverse_plain<net::PlainIpv4>(udp, shape_);
+    frame.exchange = {};
+    if (__builtin_expect(place == nullptr || !ntp::ServedStamps::has_origin(payload), true)) {
+      reply.write(payload, frame.verdict, frame.receive, random >> 32);
+      return;
+    }
+    const auto stamps = ntp::ServedStamps::of(payload);
     reply.write(payload, frame.verdict, frame.receive, random >> 32);
+    if (frame.verdict == Verdict::answered)
+      frame.exchange =
+          ntp::interleave(clients_->exchanges(*place), stamps, payload, snapshot_.epoch, random >> 48);
   }
 
   void write_admitted(std::size_t from, std::size_t to, const ntp::ReplyTemplate& reply,
                       std::uint64_t& random) noexcept {
     for (std::size_t n = from; n < to; ++n) {
-      Frame& frame = *frames_[batch_.order[n]];
-      const ntp::Admission admission = batch_.admissions[batch_.order[n]];
+      const std::size_t i = batch_.order[n];
+      Frame& frame = *frames_[i];
+      const ntp::Admission admission = batch_.admissions[i];
       if (__builtin_expect(admission != ntp::Admission::answer, false)) {
         frame.verdict = verdict_of(admission, frame.verdict);
         if (frame.verdict == Verdict::rate_limited) continue;
       }
-      write(frame, reply, random);
+      write(frame, &batch_.places[i], reply, random);
     }
   }
 
@@ -182,6 +198,13 @@ class PlainPath {
   ntp::ClientTable::Batch batch_;
   static_assert(ntp::ClientTable::kBatch >= kBurstSize);
 };
+
+// By the general path: replies with a MAC, and those that are remembered.
+void finish_one(Frame& frame, std::span<std::byte> reply, NtpTimestamp transmit,
+                const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept {
+  frame.receive = ntp::timestamp(reply.data(), ntp::offset::kReceive);
+  finish_reply(reply, frame.key, frame.exchange, transmit, snapshot, state);
+}
 
 }  // namespace
 
@@ -207,7 +230,11 @@ void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSna
     if (!is_ntp_answer(frame.verdict)) continue;
     if (__builtin_expect(frame.plain_udp != nullptr, true)) {
       random = random * kLcgMultiplier + kLcgIncrement;
-      ntp::ReplyTemplate::stamp(frame.plain_udp + net::udp::kHeaderSize, transmit, noise_mask, random >> 32);
+      std::byte* const payload = frame.plain_udp + net::udp::kHeaderSize;
+      if (__builtin_expect(frame.exchange.entry == nullptr, true))
+        ntp::ReplyTemplate::stamp(payload, transmit, noise_mask, random >> 32);
+      else
+        finish_one(frame, {payload, ntp::kHeaderLength}, transmit, snapshot, state);
       if (frame.plain_ipv6)
         net::finish_plain_checksum<net::PlainIpv6, ntp::kHeaderLength>(frame.plain_udp);
       else
@@ -215,7 +242,7 @@ void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSna
       continue;
     }
     const std::span<std::byte> bytes{frame.data, frame.length};
-    finish_reply(bytes.subspan(frame.parsed.payload_offset), frame.key, transmit, snapshot, state);
+    finish_one(frame, bytes.subspan(frame.parsed.payload_offset), transmit, snapshot, state);
     net::finish_udp_checksum(bytes, frame.parsed);
   }
 }

@@ -13,7 +13,7 @@ Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const
   const ntp::Request request = ntp::judge_request(message.payload, message.source_port);
   if (disposition(request.verdict) != Disposition::reply) return {request.verdict};
   if (!tables.access.allows(message.source)) return {Verdict::denied};
-  Answer answer{request.verdict, ntp::kHeaderLength, nullptr};
+  Answer answer{request.verdict, ntp::kHeaderLength, nullptr, {}};
   if (state.clients)
     answer.verdict = verdict_of(
         state.clients->admit(message.source, snapshot.uptime, tables.rate_limit, state.random.next()),
@@ -25,15 +25,27 @@ Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const
     answer.length = static_cast<std::uint16_t>(
         answer.length + ntp::mac_length(*answer.key, ntp::version(message.payload.data())));
   }
+  std::byte* const payload = message.payload.data();
+  const auto stamps = ntp::ServedStamps::of(payload);
   ntp::ReplyTemplate{snapshot, message.receive, tables.rate_limit.interval}.write(
-      message.payload.data(), answer.verdict, message.receive, state.random.next());
+      payload, answer.verdict, message.receive, state.random.next());
+  if (state.clients && stamps.origin != 0 && answer.verdict == Verdict::answered)
+    answer.exchange = ntp::interleave(state.clients->exchanges(message.source), stamps, payload,
+                                      snapshot.epoch, state.random.next());
   return answer;
 }
 
-void finish_reply(std::span<std::byte> reply, const ntp::Key* key, NtpTimestamp transmit,
-                  const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept {
-  ntp::ReplyTemplate::stamp(reply.data(), transmit, ntp::ReplyTemplate::noise_mask(snapshot.precision),
-                            state.random.next());
+void finish_reply(std::span<std::byte> reply, const ntp::Key* key, const ntp::Exchange& exchange,
+                  NtpTimestamp transmit, const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept {
+  if (exchange.entry != nullptr) {
+    if (*exchange.entry == 0) state.features.add(Feature::exchange_held);
+    remember(exchange, ntp::timestamp(reply.data(), ntp::offset::kReceive), transmit, snapshot.epoch);
+  }
+  if (exchange.interleaved)
+    state.features.add(Feature::interleaved);
+  else
+    ntp::ReplyTemplate::stamp(reply.data(), transmit, ntp::ReplyTemplate::noise_mask(snapshot.precision),
+                              state.random.next());
   if (key == nullptr) return;
   ntp::write_mac(*key, reply, ntp::kHeaderLength);
   state.features.add(Feature::authenticated);

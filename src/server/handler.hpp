@@ -25,6 +25,7 @@ struct Answer {
   Verdict verdict{};
   std::uint16_t length = 0;       // of the reply; never above the request's
   const ntp::Key* key = nullptr;  // the reply is to be authenticated with it, as its request was
+  ntp::Exchange exchange{};       // where it is to be remembered
 };
 
 // An answered* verdict: payload's first 48 bytes are the reply but for the transmit stamp (finish_reply); any
@@ -40,7 +41,14 @@ struct Answer {
 
 // Writes the transmit stamp, and behind the 48 bytes the MAC of a request that had one: the last thing before
 // the reply leaves. `reply`: as long as Answer says.
-void finish_reply(std::span<std::byte> reply, const ntp::Key* key, NtpTimestamp transmit,
-                  const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept;
+void finish_reply(std::span<std::byte> reply, const ntp::Key* key, const ntp::Exchange& exchange,
+                  NtpTimestamp transmit, const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept;
+
+// Remembers when a reply leaves, at first and once more when that becomes known better. `receive`: what the
+// reply says.
+inline void remember(const ntp::Exchange& exchange, NtpTimestamp receive, NtpTimestamp transmit,
+                     std::uint8_t epoch) noexcept {
+  *exchange.entry = ntp::ExchangeLine::entry(receive, transmit, epoch);
+}
 
 }  // namespace wiretime::server

@@ -28,6 +28,8 @@ enum class Stamp : std::uint8_t {
 // What an answered request had beyond the plain one: rows of chronyc serverstats.
 enum class Feature : std::uint8_t {
   authenticated,  // by a MAC
+  interleaved,    // told when the reply before left
+  exchange_held,  // the first reply in a place where one is remembered
   kCount,
 };
 

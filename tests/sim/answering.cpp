@@ -30,7 +30,7 @@ std::optional<Packet> Answering::answer(const Packet& request, const clock::Time
       {request.from.address, request.from.port, reply.bytes, receive}, snapshot, tables_, state_);
   if (!is_ntp_answer(answer.verdict)) return std::nullopt;
   reply.bytes.resize(answer.length);
-  server::finish_reply(reply.bytes, answer.key, transmit, snapshot, state_);
+  server::finish_reply(reply.bytes, answer.key, answer.exchange, transmit, snapshot, state_);
   return reply;
 }
 

@@ -202,7 +202,7 @@ TEST_CASE("a plain frame ends as it would if nothing recognised it as plain") {
         verdict = answer.verdict;
         if (is_ntp_answer(verdict)) {
           length = net::reverse(expected, parsed, answer.length, f.tables.dscp);
-          server::finish_reply(std::span{expected}.first(length).subspan(parsed.payload_offset), answer.key,
+          server::finish_reply(std::span{expected}.first(length).subspan(parsed.payload_offset), answer.key, answer.exchange,
                                f.snapshot.anchor_time + NtpDuration{1 << 16}, f.snapshot, slow.state);
           net::finish_udp_checksum({expected.data(), length}, parsed);
         }

@@ -33,7 +33,7 @@ TEST_CASE("an allowed client is answered and logged once a request") {
   for (std::uint32_t i = 1; i <= 3; ++i) {
     auto m = ntp_request();
     REQUIRE(ask(f, m, "192.0.2.9") == Verdict::answered);
-    server::finish_reply(m, nullptr, f.snapshot.anchor_time, f.snapshot, f.state);
+    server::finish_reply(m, nullptr, {}, f.snapshot.anchor_time, f.snapshot, f.state);
     CHECK(ntp::mode(m.data()) == ntp::Mode::server);
     const auto slot = f.state.clients->slot_of(*IpAddress::parse("192.0.2.9"));
     REQUIRE(slot);
@@ -74,7 +74,7 @@ TEST_CASE("a request with a right MAC is answered with a MAC of the same key, as
         CHECK(is_ntp_answer(answer.verdict));
         REQUIRE(answer.length == m.size());
         CHECK(f.state.features.get(server::Feature::authenticated) == 0);
-        server::finish_reply(m, answer.key, f.snapshot.anchor_time, f.snapshot, f.state);
+        server::finish_reply(m, answer.key, answer.exchange, f.snapshot.anchor_time, f.snapshot, f.state);
         CHECK(ntp::verify_mac(f.tables.keys, m, 48) == f.tables.keys.find(key.id()));
         CHECK(f.state.features.get(server::Feature::authenticated) == 1);
       }
@@ -93,7 +93,7 @@ TEST_CASE("a MAC behind extension fields is verified, and the answer has no fiel
       {*IpAddress::parse("192.0.2.9"), 40000, m, f.snapshot.anchor_time}, f.snapshot, f.tables, f.state);
   REQUIRE(answer.verdict == Verdict::answered);
   CHECK(answer.length == 72);
-  server::finish_reply(std::span{m}.first(72), answer.key, f.snapshot.anchor_time, f.snapshot, f.state);
+  server::finish_reply(std::span{m}.first(72), answer.key, answer.exchange, f.snapshot.anchor_time, f.snapshot, f.state);
   CHECK(ntp::verify_mac(f.tables.keys, std::span{m}.first(72), 48) != nullptr);
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("a whole digest in version 4 is answered by one that is cut, as chrony
   REQUIRE(answer.verdict == Verdict::answered);
   REQUIRE(answer.length == 48 + 24);
   const auto reply = std::span{m}.first(answer.length);
-  server::finish_reply(reply, answer.key, f.snapshot.anchor_time, f.snapshot, f.state);
+  server::finish_reply(reply, answer.key, answer.exchange, f.snapshot.anchor_time, f.snapshot, f.state);
   CHECK(ntp::verify_mac(f.tables.keys, reply, 48) != nullptr);
 }
 

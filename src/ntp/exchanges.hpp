@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a server remembers of its replies to clients in interleaved mode (RFC 9769 section 3): how long after
+// its receive timestamp each left, found again by that timestamp, which the client's next request has as its
+// origin. Eight replies in a cache line, which the clients of one line of the client log share: several
+// clients behind one address keep apart. Hot path, one thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bytes.hpp"
+#include "base/time.hpp"
+#include "ntp/packet.hpp"
+
+namespace wiretime::ntp {
+
+class ExchangeLine {
+ public:
+  // From high to low: 32 bits that tell receive timestamps apart, 4 of the clock's epoch, 28 of the time from
+  // the receive to the transmit timestamp in 2^-32 s. 0: empty. Nobody remembered for another is found but
+  // once in 2^29 requests with a foreign origin, and what such a client gets fails its own checks.
+  using Entry = std::uint64_t;
+  static constexpr std::size_t kEntries = 8;
+  static constexpr std::int64_t kLongestStay = (std::int64_t{1} << 28) - 1;  // 62 ms
+
+  // The reply with that receive timestamp, if the clock has not been set since; null: not there.
+  [[nodiscard]] Entry* find(NtpTimestamp receive, std::uint8_t epoch) noexcept {
+    const std::uint64_t wanted = head(receive, epoch);
+    for (Entry& e : entries_)
+      if (e >> kStayBits == wanted && (e & kLongestStay) != 0) return &e;
+    return nullptr;
+  }
+  // An empty entry, or one that has to go.
+  [[nodiscard]] Entry* room(std::uint64_t random) noexcept {
+    for (Entry& e : entries_)
+      if (e == 0) return &e;
+    return &entries_[random % kEntries];
+  }
+
+  // 0 for a reply that left before its request came, or too late.
+  [[nodiscard]] static Entry entry(NtpTimestamp receive, NtpTimestamp transmit, std::uint8_t epoch) noexcept {
+    const std::int64_t stay = (transmit - receive).units;
+    if (stay <= 0 || stay > kLongestStay) return 0;
+    return head(receive, epoch) << kStayBits | static_cast<std::uint64_t>(stay);
+  }
+  [[nodiscard]] static NtpTimestamp transmit(Entry e, NtpTimestamp receive) noexcept {
+    return receive + NtpDuration{static_cast<std::int64_t>(e & kLongestStay)};
+  }
+
+ private:
+  static constexpr unsigned kStayBits = 28;
+  [[nodiscard]] static std::uint64_t head(NtpTimestamp receive, std::uint8_t epoch) noexcept {
+    const auto mark = static_cast<std::uint32_t>(receive.value) ^
+                      static_cast<std::uint32_t>(receive.value >> 32) * 0x9E37'79B1U;
+    return std::uint64_t{mark} << 4 | (epoch & 0xFU);
+  }
+
+  alignas(64) std::array<Entry, kEntries> entries_{};
+};
+static_assert(sizeof(ExchangeLine) == 64);
+
+// The stamps of a request that tell interleaved from basic mode, before the reply is written over them.
+struct ServedStamps {
+  std::uint64_t origin;  // as they stand in memory
+  std::uint64_t receive;
+  bool differ;  // receive from transmit
+
+  [[nodiscard]] static bool has_origin(const std::byte* request) noexcept {
+    return load_raw<std::uint64_t>(request + offset::kOrigin) != 0;
+  }
+  [[nodiscard]] static ServedStamps of(const std::byte* request) noexcept {
+    const auto receive = load_raw<std::uint64_t>(request + offset::kReceive);
+    return {load_raw<std::uint64_t>(request + offset::kOrigin), receive,
+            receive != load_raw<std::uint64_t>(request + offset::kTransmit)};
+  }
+};
+
+// Where a reply is to be remembered, and whether it is an interleaved one.
+struct Exchange {
+  ExchangeLine::Entry* entry = nullptr;  // null: nowhere
+  bool interleaved = false;
+};
+
+// Makes a basic reply, complete but for its transmit timestamp, an interleaved one where the request asks for
+// that and the reply before is remembered: that one's transmit timestamp is filled in.
+[[nodiscard]] inline Exchange interleave(ExchangeLine& line, const ServedStamps& request, std::byte* reply,
+                                         std::uint8_t epoch, std::uint64_t random) noexcept {
+  const NtpTimestamp before{byte_swap(request.origin)};
+  ExchangeLine::Entry* const entry = line.find(before, epoch);
+  if (entry == nullptr) return {line.room(random), false};
+  if (!request.differ) return {entry, false};
+  // Even, as all our transmit timestamps are.
+  const std::uint64_t transmit = ExchangeLine::transmit(*entry, before).value & ~std::uint64_t{1};
+  store_raw(reply + offset::kOrigin, request.receive);
+  store_raw(reply + offset::kTransmit, byte_swap(transmit));
+  return {entry, true};
+}
+
+}  // namespace wiretime::ntp

@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Stock chronyd clients in interleaved mode (RFC 9769), over every transport: chronyc ntpdata says so, and serverstats counts it."""
+import re
+import time
+import unittest
+
+import peers
+import tap
+import world
+
+# As a source over IPv4 and one over IPv6; polled every second.
+SOURCES = [f"server {world.V4} iburst minpoll 0 maxpoll 0 xleave", f"server {world.V6} iburst minpoll 0 maxpoll 0 xleave"]
+
+
+class Interleaved:
+    transport = None
+
+    @classmethod
+    def setUpClass(cls):
+        reason = world.why_not(cls.transport)
+        if reason:
+            raise unittest.SkipTest(reason)
+        cls.world = world.World(cls.transport, world.SERVE + world.ALLOW)
+        cls.addClassCleanup(cls.world.close)
+        cls.client = peers.chronyd(cls.world.client, "xleave", "port 0", *SOURCES)
+
+    def ntpdata(self, server):
+        return peers.chronyc(self.world.client, "-h", "/run/xleave/sock", "ntpdata", server).text
+
+    def test_interleaved(self):
+        """ntpdata says Interleaved: Yes over both families, and nothing fails the client's tests"""
+        for server in world.FAMILIES.values():
+            deadline = time.monotonic() + 30
+            while not re.search(r"(?m)^Interleaved +: Yes$", self.ntpdata(server)) and time.monotonic() < deadline:
+                time.sleep(0.5)
+            text = self.ntpdata(server)
+            self.assertRegex(text, r"(?m)^Interleaved +: Yes$", f"{text}\n--- server\n{self.world.daemon.log[-2000:]}")
+            self.assertRegex(text, r"(?m)^NTP tests +: 111 111 1")
+            offset = float(re.search(r"(?m)^Offset +: ([-+0-9.e]+) seconds", text)[1])
+            self.assertLess(abs(offset), 0.01)
+
+    def test_counted(self):
+        """serverstats counts interleaved requests, and the stamps it holds for them: two clients'"""
+        def figure(name):
+            text = peers.chronyc(self.world.server, "serverstats").text
+            return int(re.search(rf"(?m)^{name} *: (\d+)$", text)[1])
+        before = figure("Interleaved NTP packets")
+        deadline = time.monotonic() + 30
+        while figure("Interleaved NTP packets") < before + 4 and time.monotonic() < deadline:
+            time.sleep(0.5)
+        self.assertGreaterEqual(figure("Interleaved NTP packets"), before + 4)
+        self.assertGreaterEqual(figure("NTP timestamps held"), 2)
+
+
+globals().update(world.per_transport(Interleaved))
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Interleaved mode (RFC 9769) as its clients see it, by the path for plain frames and by the general one.
+#include <random>
+
+#include "catch.hpp"
+#include "ntp/response.hpp"
+#include "server/fixture.hpp"
+#include "server/handler.hpp"
+
+using namespace wiretime;
+using net::test::ip;
+using net::test::ipv6_spec;
+using net::test::Spec;
+using server::Feature;
+using test::Fixture;
+
+namespace {
+
+constexpr NtpDuration kStay{1 << 16};  // what the fixture's replies take: 15 us
+
+struct Reply {
+  Verdict verdict{};
+  std::uint64_t origin = 0;
+  std::uint64_t receive = 0;
+  std::uint64_t transmit = 0;
+};
+
+enum class Path { plain, general };
+
+// A client's requests, each from the stamps the one before left it with.
+class Client {
+ public:
+  Client(Fixture& server, Path path, Spec spec = {}) : server_{server}, path_{path}, spec_{std::move(spec)} {}
+
+  Reply ask(std::uint64_t origin, std::uint64_t receive, std::uint64_t transmit) {
+    auto m = test::ntp_request();
+    store_be64(m.data() + ntp::offset::kOrigin, origin);
+    store_be64(m.data() + ntp::offset::kReceive, receive);
+    store_be64(m.data() + ntp::offset::kTransmit, transmit);
+    if (path_ == Path::general) test::add_field(m, 0x2005, 32);  // makes it longer than a plain request
+    auto frame = test::frame_with(spec_, m);
+    server_.snapshot.anchor_time = server_.snapshot.anchor_time + NtpDuration{std::int64_t{1} << 32};
+    Reply r;
+    r.verdict = server_.answer(frame);
+    if (!is_ntp_answer(r.verdict)) return r;
+    CHECK(net::test::checksums_right(frame, spec_.l3(), 56));
+    const std::byte* reply = frame.data() + spec_.l4() + 8;
+    r.origin = load_be64(reply + ntp::offset::kOrigin);
+    r.receive = load_be64(reply + ntp::offset::kReceive);
+    r.transmit = load_be64(reply + ntp::offset::kTransmit);
+    return r;
+  }
+
+ private:
+  Fixture& server_;
+  Path path_;
+  Spec spec_;
+};
+
+std::uint64_t held(const Fixture& f) {
+  return f.state.features.get(Feature::exchange_held);
+}
+std::uint64_t interleaved(const Fixture& f) {
+  return f.state.features.get(Feature::interleaved);
+}
+
+// Not more than the noise below the precision away from each other.
+bool close(std::uint64_t a, std::uint64_t b) {
+  const auto mask = ntp::ReplyTemplate::noise_mask(-24);
+  return (a > b ? a - b : b - a) <= mask;
+}
+
+}  // namespace
+
+TEST_CASE("from its second request on an interleaved client is told when the reply before left") {
+  for (const Path path : {Path::plain, Path::general}) {
+    for (const Spec& spec : {Spec{}, ipv6_spec()}) {
+      Fixture f;
+      Client client{f, path, spec};
+      Reply before = client.ask(0x1111, 0x2222, 0x3333);
+      CHECK(before.origin == 0x3333);
+      CHECK(interleaved(f) == 0);
+      CHECK(held(f) == 1);
+      for (std::uint64_t n = 1; n < 20; ++n) {
+        const Reply now = client.ask(before.receive, 0x2222 + n, 0x3333 + 2 * n);
+        REQUIRE(now.verdict == Verdict::answered);
+        CHECK(now.origin == 0x2222 + n);
+        CHECK((now.transmit & 1U) == 0);
+        CHECK((now.receive & 1U) == 1);
+        CHECK(close(now.transmit, before.receive + static_cast<std::uint64_t>(kStay.units)));
+        CHECK(interleaved(f) == n);
+        before = now;
+      }
+      CHECK(held(f) == 1);
+    }
+  }
+}
+
+TEST_CASE(
+    "a request without an origin, or one whose receive and transmit stamps are the same, gets a basic "
+    "reply") {
+  for (const Path path : {Path::plain, Path::general}) {
+    Fixture f;
+    Client client{f, path};
+    CHECK(client.ask(0, 0x2222, 0x3333).origin == 0x3333);
+    CHECK(held(f) == 0);
+    const Reply first = client.ask(1, 0x2222, 0x3333);
+    const Reply same = client.ask(first.receive, 0x4444, 0x4444);
+    CHECK(same.origin == 0x4444);
+    CHECK(close(same.transmit, same.receive + static_cast<std::uint64_t>(kStay.units)));
+    CHECK(interleaved(f) == 0);
+  }
+}
+
+TEST_CASE("across a step of the clock nobody is told of a reply before it") {
+  Fixture f;
+  Client client{f, Path::plain};
+  const Reply first = client.ask(1, 0x2222, 0x3333);
+  ++f.snapshot.epoch;
+  const Reply second = client.ask(first.receive, 0x2222, 0x4444);
+  CHECK(second.origin == 0x4444);
+  CHECK(client.ask(second.receive, 0x5555, 0x6666).origin == 0x5555);
+}
+
+TEST_CASE("clients behind one address keep apart") {
+  for (const Path path : {Path::plain, Path::general}) {
+    Fixture f;
+    std::vector<Client> clients(ntp::ExchangeLine::kEntries, Client{f, path});
+    std::vector<Reply> before;
+    for (Client& c : clients) before.push_back(c.ask(1, 0x2222, 0x3333));
+    for (int round = 0; round < 3; ++round)
+      for (std::size_t n = 0; n < clients.size(); ++n) {
+        const Reply now = clients[n].ask(before[n].receive, 0x100 + n, 0x200 + n);
+        CHECK(now.origin == 0x100 + n);
+        CHECK(close(now.transmit, before[n].receive + static_cast<std::uint64_t>(kStay.units)));
+        before[n] = now;
+      }
+    CHECK(interleaved(f) == 3 * clients.size());
+    CHECK(held(f) == clients.size());
+  }
+}
+
+TEST_CASE("a transmit time that becomes known better is the one that is told") {
+  Fixture f;
+  auto m = test::ntp_request();
+  store_be64(m.data() + ntp::offset::kOrigin, 1);
+  auto frame = test::frame_with(Spec{}, m);
+  server::Frame one{frame.data(), static_cast<std::uint32_t>(frame.size()), f.snapshot.anchor_time};
+  server::answer({&one, 1}, f.snapshot, f.tables, f.ours, f.state);
+  server::finish({&one, 1}, f.snapshot.anchor_time + kStay, f.snapshot, f.state);
+  REQUIRE(one.exchange.entry != nullptr);
+  const auto measured = one.receive + NtpDuration{1 << 20};
+  server::remember(one.exchange, one.receive, measured, f.snapshot.epoch);
+  const Reply next = Client{f, Path::plain}.ask(one.receive.value, 0x77, 0x88);
+  CHECK(next.origin == 0x77);
+  CHECK(next.transmit == (measured.value & ~std::uint64_t{1}));
+}
+
+TEST_CASE("a reply that left too late, or before its request, is not remembered") {
+  using ntp::ExchangeLine;
+  const NtpTimestamp t{0xEA00'0000'0000'0001U};
+  CHECK(ExchangeLine::entry(t, t, 0) == 0);
+  CHECK(ExchangeLine::entry(t, t + NtpDuration{-1}, 0) == 0);
+  CHECK(ExchangeLine::entry(t, t + NtpDuration{ExchangeLine::kLongestStay + 1}, 0) == 0);
+  for (const std::int64_t stay : {std::int64_t{1}, std::int64_t{12345}, ExchangeLine::kLongestStay}) {
+    ExchangeLine line;
+    *line.room(0) = ExchangeLine::entry(t, t + NtpDuration{stay}, 5);
+    auto* const entry = line.find(t, 5);
+    REQUIRE(entry != nullptr);
+    CHECK(ExchangeLine::transmit(*entry, t).value == (t + NtpDuration{stay}).value);
+    CHECK(line.find(t, 6) == nullptr);
+    CHECK(line.find(t + NtpDuration{1}, 5) == nullptr);
+  }
+}
+
+TEST_CASE("however many ask, nobody is told another's time") {
+  Fixture f;
+  std::mt19937_64 random{9769};
+  constexpr std::size_t kClients = 20'000;  // more than the fixture's table has room for
+  std::vector<Client> clients;
+  for (std::uint32_t n = 0; n < kClients; ++n) {
+    Spec spec = n % 2 == 0 ? Spec{} : ipv6_spec();
+    spec.from = n % 2 == 0 ? IpAddress::v4(0xC000'0200U + n % 64) : spec.from;
+    if (n % 2 != 0) store_be32(reinterpret_cast<std::byte*>(spec.from.bytes.data()) + 12, n + 9);
+    clients.emplace_back(f, n % 3 == 0 ? Path::general : Path::plain, spec);
+  }
+  std::vector<std::uint64_t> receive(kClients, 1);
+  std::size_t told = 0;
+  for (int i = 0; i < 30'000; ++i) {
+    const std::size_t n = random() % (i % 2 == 0 ? 100 : kClients);
+    const Reply r = clients[n].ask(receive[n], 0x0BAD'0000'0000'0000U + n, 0x0BAD'F00D'0000'0000U + n);
+    if (!is_ntp_answer(r.verdict)) continue;
+    if (r.origin == 0x0BAD'0000'0000'0000U + n) {
+      ++told;
+      REQUIRE(close(r.transmit, receive[n] + static_cast<std::uint64_t>(kStay.units)));
+    } else {
+      REQUIRE(r.origin == 0x0BAD'F00D'0000'0000U + n);
+    }
+    receive[n] = r.receive;
+  }
+  CHECK(told == interleaved(f));
+  CHECK(told > 1000);
+}
+
+TEST_CASE("without a client log there is no interleaved mode") {
+  for (const Path path : {Path::plain, Path::general}) {
+    Fixture f;
+    f.state.clients = nullptr;
+    Client client{f, path};
+    const Reply first = client.ask(1, 0x2222, 0x3333);
+    CHECK(client.ask(first.receive, 0x2222, 0x4444).origin == 0x4444);
+    CHECK(held(f) == 0);
+  }
+}
