@@ -313,9 +313,12 @@ void SourceManager::send(Source& source, const ntp::Send& packet) {
   const ntp::Key* const key = key_of(*source.ntp);
   const bool may_send = key != nullptr || source.ntp->config.key_id == 0;
   Outgoing outgoing;
-  if (may_send &&
-      host_.send(source.id, source.ntp->address, outgoing.write(packet.bytes, key), packet.socket))
-    source.ntp->association.transmitted({cooked_now(), 0, ntp::StampSource::daemon});
+  const auto bytes = outgoing.write(packet.bytes, key);
+  // Before it goes: sending may take longer than the way there, and no round trip may look shorter than it
+  // was.
+  const WallTime before = cooked_now();
+  if (may_send && host_.send(source.id, source.ntp->address, bytes, packet.socket))
+    source.ntp->association.transmitted({before, 0, ntp::StampSource::daemon});
   else
     act(source, source.ntp->association.send_failed(moment(source)));
 }

@@ -243,3 +243,11 @@ TEST_CASE("many sources in a burst are asked one after the other, answered or no
     CHECK(data->transmitted <= 14);
   }
 }
+
+TEST_CASE("a request that no kernel stamped counts from before it was sent, however long sending takes") {
+  const auto w = followed("", [](World& world) { world.sending = 150us; });
+  w->run(1min);
+  const auto data = w->manager->ntp_data(at("192.0.2.1"));
+  CHECK(data->received_good > 4);
+  CHECK(data->peer_delay >= 199e-6);
+}

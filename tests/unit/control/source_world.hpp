@@ -89,6 +89,7 @@ class World final : public SourceHost {
     const auto server = servers.find(to.address);
     if (server == servers.end() || !server->second.answers) return true;
     arrivals.emplace(now + 2 * kTrip + extra_delay, Arrival{id, to, answer(server->second, bytes)});
+    advance(now + sending);
     return true;
   }
   void close_socket(SourceId) override {}
@@ -207,6 +208,7 @@ class World final : public SourceHost {
   std::uint64_t counter = 0;
   int sent = 0;
   std::vector<Nanoseconds> sent_at;
+  Nanoseconds sending{0};  // that send() takes after the packet has left
   std::vector<std::byte> last_sent;
   int updates = 0;
   bool network = true;
