@@ -14,7 +14,7 @@ namespace wiretime::load {
 
 namespace {
 
-constexpr double kLinger = 1.0;           // s, for the last replies of a step
+constexpr double kQuiet = 0.02;           // s, without any reply after the last expected one
 constexpr double kWindowPatience = 0.25;  // s, until a request is given up in window mode
 constexpr double kAdaptEvery = 1e-3;      // s
 constexpr double kPublishEvery = 0.1;     // s
@@ -41,6 +41,7 @@ Generator::Generator(Wire& wire, const Path& path, const Clients& clients, const
       seed_{seed},
       interleaved_{options.interleaved},
       mix_{options.mix},
+      wait_{std::chrono::duration<double>(options.wait).count()},
       check_{options.interleaved || options.mode == Mode::window ? std::optional{1.0} : options.check},
       order_{clients.count(), mix64(seed)},
       cookie_{mix64(seed + 1)},
@@ -80,7 +81,8 @@ void Generator::run_as(const StepPlan& plan) noexcept {
   const std::uint64_t start = now_ticks();
   const auto end = start + static_cast<std::uint64_t>(plan.seconds * ticks_per_second_);
   const auto publish_every = static_cast<std::uint64_t>(kPublishEvery * ticks_per_second_);
-  const auto linger = static_cast<std::uint64_t>(kLinger * ticks_per_second_);
+  const auto quiet = static_cast<std::uint64_t>(kQuiet * ticks_per_second_);
+  const auto linger = static_cast<std::uint64_t>(wait_ * ticks_per_second_);
   Pacer pacer{start, std::max(plan.rate, 1.0), ticks_per_second_, Pacer::usual_catch_up(plan.rate)};
 
   std::uint64_t now = start;
@@ -112,7 +114,7 @@ void Generator::run_as(const StepPlan& plan) noexcept {
   // Everything answered is no reason to stop at once: duplicates come behind.
   for (std::uint64_t quiet_since = now; now < last; now = now_ticks()) {
     if (receive<kIpv6>() > 0) quiet_since = now;
-    if (replies_ >= tally_.sent && now - quiet_since > linger / 50) break;
+    if (replies_ >= tally_.sent && now - quiet_since > quiet) break;
   }
 }
 

@@ -69,6 +69,7 @@ class Generator {
   const std::uint64_t seed_;
   const bool interleaved_;
   const Mix mix_;
+  const double wait_;  // s
   const std::optional<double> check_;
   ClientOrder order_;
   Cookie cookie_;

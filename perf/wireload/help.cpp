@@ -37,6 +37,7 @@ Modes
   --flood                  as fast as possible
   --window N               keep N requests under way: latency, no queue
   --time TIME              how long, of the last three (10s)
+  --wait TIME              what is not answered so long after a step is lost (1s)
 
 Requests and answers
   --interleaved            interleaved mode (RFC 9769), 16 bytes a client

@@ -98,6 +98,7 @@ bool read_clock_bound(std::string_view text, Options& o) {
 }
 
 constexpr unsigned kMostWindow = 1U << 16;
+constexpr std::chrono::seconds kLongestWait{8};  // less than Verifier::kOldest
 
 constexpr Row kRows[] = {
     {"to", "the server's numeric address", [](auto t, Options& o) { return assign(o.to, parse_host(t)); }},
@@ -137,6 +138,11 @@ constexpr Row kRows[] = {
        return set_mode(o, Mode::window) && assign(o.window, parse_between<unsigned>(t, 1, kMostWindow));
      }},
     {"step", "a time such as 2s", [](auto t, Options& o) { return assign(o.step, parse_time(t)); }},
+    {"wait", "a time such as 1s, at most 8s",
+     [](auto t, Options& o) {
+       const auto time = parse_time(t);
+       return time && *time <= kLongestWait && assign(o.wait, time);
+     }},
     {"time", "a time such as 30s", [](auto t, Options& o) { return assign(o.time, parse_time(t)); }},
     {"interleaved", nullptr, [](auto, Options& o) { return o.interleaved = true; }},
     {"reflector", nullptr, [](auto, Options& o) { return o.reflector = true; }},

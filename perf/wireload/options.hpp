@@ -54,6 +54,7 @@ struct Options {
   unsigned window = 0;
   std::chrono::nanoseconds step{std::chrono::seconds{2}};   // of a sweep
   std::chrono::nanoseconds time{std::chrono::seconds{10}};  // of the other modes
+  std::chrono::nanoseconds wait{std::chrono::seconds{1}};   // for the last replies of a step
   bool interleaved = false;
   bool reflector = false;
   std::string mix_text;

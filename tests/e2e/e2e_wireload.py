@@ -26,7 +26,9 @@ class Runs:
     def wireload(self, *words, to=world.V4, prefix=PREFIX4, code=0, timeout=40):
         path = self.world.lab.dir / "run.json"
         path.unlink(missing_ok=True)
-        output = self.host.run([os.environ["WIRELOAD"], "--port", self.port, "--from", prefix, "--to", to, "--json", path, *words],
+        # On a busy machine an answer may take seconds; it is waited for only while there is one to come.
+        output = self.host.run([os.environ["WIRELOAD"], "--port", self.port, "--from", prefix, "--to", to, "--json", path,
+                                "--wait", "8s", *words],
                                timeout=timeout)
         self.assertEqual(output.code, code, output)
         print(*(f"# {line}" for line in output.text.splitlines()), sep="\n")
@@ -100,8 +102,9 @@ class Counts(Memif):
         """in a flood a stated share of the replies is checked"""
         steps = self.wireload("--flood", "--time", "1s", "--check", "1/4", "--clients", "100k")
         self.assertEqual(steps[0]["invalid"], 0, steps)
-        self.assertAlmostEqual(steps[0]["checked"] / steps[0]["answered"], 0.25, delta=0.02)
-        self.assertRegex(self.text, r"2[3-7]\.\d % of the replies checked")
+        checked, answered = steps[0]["checked"], steps[0]["answered"]
+        self.assertLess(abs(checked - answered / 4), 5 * (answered * 3 / 16) ** 0.5 + 1)  # five standard deviations
+        self.assertRegex(self.text, r"[\d.]+ % of the replies checked")
 
     def test_mix(self):
         """no kind of bad packet is answered, requests among them are, and the server's verdicts fit"""
@@ -125,10 +128,10 @@ class Counts(Memif):
         """SIGINT ends the run with what was measured"""
         path = self.world.lab.dir / "interrupted.json"
         running = self.host.spawn([os.environ["WIRELOAD"], "--port", self.port, "--from", PREFIX4, "--to", world.V4, "--rate", "1k",
-                                   "--time", "60s", "--json", path])
+                                   "--time", "60s", "--wait", "8s", "--json", path])
         self.assertTrue(running.wait_for("offered", 20), running.log)  # the first progress line
         running.signal(signal.SIGINT)
-        self.assertEqual(running.wait(10), 0, running.log)
+        self.assertEqual(running.wait(20), 0, running.log)
         step, = json.loads(path.read_text())["steps"]
         self.check_clean(step)
         self.assertLess(step["seconds"], 50)

@@ -56,6 +56,8 @@ TEST_CASE("every option is understood") {
                                      "1.5M",
                                      "--time",
                                      "30s",
+                                     "--wait",
+                                     "2.5s",
                                      "--interleaved",
                                      "--mix",
                                      "short=1%",
@@ -85,6 +87,7 @@ TEST_CASE("every option is understood") {
   CHECK(o->mode == Mode::rate);
   CHECK(o->rate == 1.5e6);
   CHECK(o->time == std::chrono::seconds{30});
+  CHECK(o->wait == std::chrono::milliseconds{2500});
   CHECK(o->interleaved);
   CHECK_FALSE(o->mix.empty());
   CHECK(o->check == 1.0);
@@ -123,6 +126,7 @@ TEST_CASE("what is wrong is named, with what was expected and found") {
         "--port: expected one queue, which is what one core serves");
   CHECK(error_of({"--rte", "1"}) == "expected an option that --help lists, found \"--rte\"");
   CHECK(error_of(with({"stray"})) == "expected an option that --help lists, found \"stray\"");
+  CHECK(error_of(with({"--wait", "9s"})) == "--wait: expected a time such as 1s, at most 8s, found \"9s\"");
   CHECK(error_of(with({"--rate"})) ==
         "--rate: expected requests a second, such as 1.5M, found the end of the command line");
   CHECK(error_of(with({"--rate", "-5"})) == "--rate: expected requests a second, such as 1.5M, found \"-5\"");
