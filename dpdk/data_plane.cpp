@@ -14,8 +14,11 @@
 #include "dpdk/pci_device.hpp"
 #include "dpdk/placement.hpp"
 #include "dpdk/port.hpp"
+#include "dpdk/port_clock.hpp"
 #include "dpdk/receive_time.hpp"
 #include "dpdk/worker.hpp"
+#include "os/kernel_clock.hpp"
+#include "os/tsc.hpp"
 
 namespace wiretime::dpdk {
 
@@ -85,6 +88,7 @@ struct DataPlane::ServedPort {
   std::atomic<bool> announce{false};  // writers: control thread sets, worker clears
   std::atomic<bool> serve{false};     // memif: writer MemifLinks; readers: workers
   unsigned announcements_left = 0;
+  std::unique_ptr<PortClock> clock{};
 };
 
 DataPlane::DataPlane(server::Channels& channels, os::Log& log)
@@ -144,6 +148,9 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
     auto served = std::make_unique<ServedPort>();
     served->port = std::move(*port);
     served->owned = owned_port(*served->port);
+    const auto& plain = options.no_cross_stamps;
+    served->clock = std::make_unique<PortClock>(
+        config, PortClock::Options{std::find(plain.begin(), plain.end(), config.device) != plain.end()});
     const Port& p = *served->port;
     infos_.push_back({p.name(),
                       p.driver(),
@@ -154,6 +161,8 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
                       0,
                       ReceiveRung::tsc_at_burst,
                       TransmitRung::tsc_at_burst,
+                      {},
+                      {},
                       {}});
     ports_.push_back(std::move(served));
   }
@@ -206,8 +215,10 @@ server::WorkerState* DataPlane::state_of(const Port& port, unsigned worker, cons
 }
 
 Result<void> DataPlane::launch() {
-  for (auto& served : ports_)
+  for (auto& served : ports_) {
     if (auto done = served->port->start(); !done) return done;
+    if (auto done = served->clock->start(served->port->queue(0).device, log_); !done) return done;
+  }
   for (unsigned number = 0; number < workers_.size(); ++number) {
     const int code = rte_eal_remote_launch(run_worker, workers_[number].get(), Eal::worker_lcore(number));
     if (code != 0) return fail(fmt::format("worker {} does not start: DPDK's lcore is busy", number));
@@ -249,7 +260,22 @@ void DataPlane::tick() {
   pass_on_driver_log();
 }
 
+void DataPlane::refresh_clocks() {
+  clock::NicTimekeeper::Moment moment;
+  (void)channels_.time.try_load(moment.time);
+  moment.tai_offset =
+      static_cast<int>(-offsets_->from_tai_ns.load(std::memory_order_relaxed) / 1'000'000'000);
+  for (auto& served : ports_) {
+    moment.now = os::read_tsc_ordered();
+    moment.wall = os::wall_now();
+    served->clock->refresh(moment);
+  }
+}
+
 void DataPlane::look_at(ServedPort& served, PortInfo& info) {
+  served.clock->tell(log_);
+  info.clock = served.clock->status();
+  info.clock_device = served.clock->device();
   const bool was_up = info.link_up;
   info.link_up = served.port->link_up();
   info.link_speed = served.port->link_speed();

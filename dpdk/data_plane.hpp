@@ -40,6 +40,8 @@ struct DataPlaneOptions {
   bool client_log = false;
   ntp::ClientCapacity clients;            // of each worker's client log on each port
   std::array<std::uint64_t, 2> secret{};  // keys the client logs' hash and seeds the workers' randomness
+  // hwtimestamp nocrossts: interfaces whose clock's own cross timestamps are not to be used.
+  std::vector<std::string> no_cross_stamps;
 };
 
 class DataPlane {
@@ -62,6 +64,8 @@ class DataPlane {
   // Housekeeping, about once a second: clock offsets, link changes, statistics, announcements, workers'
   // pulse. Call it also right after the clock was set.
   void tick();
+  // NIC clocks, about 10 times a second: read, mapped for the workers, kept on time where they are ours.
+  void refresh_clocks();
   // False when a worker has not been seen alive for 3 s.
   [[nodiscard]] bool healthy() const { return healthy_; }
 

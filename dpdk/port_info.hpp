@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "clock/nic_status.hpp"
 #include "net/headers.hpp"
 #include "server/dataplane_config.hpp"
 
@@ -42,6 +44,8 @@ struct PortInfo {
   ReceiveRung receive = ReceiveRung::tsc_at_burst;
   TransmitRung transmit = TransmitRung::tsc_at_burst;
   PortStatistics statistics;
+  std::optional<clock::NicStatus> clock;  // nothing: the port has none
+  std::string clock_device;               // "/dev/ptp0"; empty: DPDK's, or none
 };
 
 }  // namespace wiretime::dpdk

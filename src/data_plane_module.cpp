@@ -6,6 +6,7 @@
 #include "control/policy.hpp"
 #include "control/version.hpp"
 #include "dpdk/data_plane.hpp"
+#include "os/ptp_clock.hpp"
 #include "os/random.hpp"
 #include "steering_set.hpp"
 
@@ -35,7 +36,8 @@ class WiredDataPlane final : public control::DataPlaneView {
       reports.push_back(
           {info.name, std::string{server::name(info.kind)},
            fmt::format("receive: {}, transmit: {}", dpdk::name(info.receive), dpdk::name(info.transmit)),
-           info.kind == Kind::af_xdp ? steering_->counts(info.name) : std::vector<status::SteeringCount>{}});
+           info.kind == Kind::af_xdp ? steering_->counts(info.name) : std::vector<status::SteeringCount>{},
+           info.clock});
     return reports;
   }
 
@@ -51,12 +53,28 @@ class WiredDataPlane final : public control::DataPlaneView {
   }
   void peers_changed(std::span<const IpAddress> peers) override { steering_->set_peers(peers); }
   void tick() override { plane_->tick(); }
+  void refresh_clocks() override { plane_->refresh_clocks(); }
 
  private:
   std::vector<server::DataplaneConfig> configured_;
   std::unique_ptr<SteeringSet> steering_;
   std::unique_ptr<dpdk::DataPlane> plane_;
 };
+
+// A PTP clock that we keep on our time cannot be where this time comes from.
+Result<void> check_loops(const control::Config& config, std::span<const dpdk::PortInfo> ports) {
+  for (const control::Refclock& refclock : config.refclocks) {
+    if (refclock.driver != control::Refclock::Driver::phc || refclock.extpps) continue;
+    const auto source = os::PtpClock::find(refclock.parameter);
+    for (const dpdk::PortInfo& port : ports)
+      if (source && port.clock && port.clock->role != clock::NicRole::free && port.clock_device == *source)
+        return fail(
+            fmt::format("refclock PHC {} is the clock that dataplane {} keeps on our time: write "
+                        "'phc free' there, or remove the refclock",
+                        refclock.parameter, port.name));
+  }
+  return {};
+}
 
 Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& config,
                                                       std::span<const IpAddress> addresses,
@@ -77,8 +95,13 @@ Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& con
   options.client_log = !config.no_client_log;
   options.clients = control::client_capacity_per_table(config);
   options.secret = *secret;
+  for (const control::HwTimestamp& line : config.hw_timestamps)
+    for (const auto& configured : config.dataplanes)
+      if (line.nocrossts && (line.interface == "*" || line.interface == configured.device))
+        options.no_cross_stamps.push_back(configured.device);
   auto plane = dpdk::DataPlane::start(options, channels, log);
   if (!plane) return tl::make_unexpected(plane.error());
+  if (auto ok = check_loops(config, (*plane)->ports()); !ok) return tl::make_unexpected(ok.error());
   return std::make_unique<WiredDataPlane>(config.dataplanes, std::move(*steering), std::move(*plane));
 }
 

@@ -28,12 +28,6 @@ constexpr double kTwoTo32 = 4294967296.0;
 
 }  // namespace
 
-std::string_view name(NicEvent event) {
-  constexpr std::array<std::string_view, kNicEvents> kNames{"taken",  "repaired", "nonsense",  "zero",
-                                                            "frozen", "jumped",   "restarted", "missed"};
-  return kNames[static_cast<std::size_t>(event)];
-}
-
 NicMap::NicMap(double ticks_per_second, unsigned counter_bits)
     : ticks_per_second_{ticks_per_second}, wraps_at_32_{counter_bits == 32} {}
 

@@ -11,26 +11,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "clock/nic_clock.hpp"
 #include "clock/nic_snapshot.hpp"
+#include "clock/nic_status.hpp"
 
 namespace wiretime::clock {
-
-enum class NicEvent : std::uint8_t {
-  taken,
-  repaired,   // was 2^32 off, is taken
-  nonsense,   // counter readings out of order, or none
-  zero,       // the clock showed 0
-  frozen,     // the clock stood still
-  jumped,     // far off the map: nobody knows yet whether once or for good
-  restarted,  // for good: the clock was set or re-initialised; the map begins anew
-  missed,     // the device gave no reading
-};
-inline constexpr std::size_t kNicEvents = 8;
-[[nodiscard]] std::string_view name(NicEvent event);
 
 class NicMap {
  public:

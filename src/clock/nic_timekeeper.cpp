@@ -48,7 +48,6 @@ void NicTimekeeper::refresh(const Moment& moment) {
   ready_ = map_.ready(moment.now);
   if (role_ != NicRole::free && ready_) steer(moment);
   ready_ = map_.ready(moment.now);
-  published_.store(map_.snapshot());
 }
 
 bool NicTimekeeper::may_steer(const Moment& m) const {
@@ -81,6 +80,7 @@ void NicTimekeeper::steer(const Moment& m) {
 
 NicStatus NicTimekeeper::status() const {
   NicStatus s;
+  s.role = role_;
   s.method = clock_->method();
   s.ready = ready_;
   s.error_bound = map_.error_bound();

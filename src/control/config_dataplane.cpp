@@ -61,8 +61,15 @@ constexpr Option<DataplaneConfig> kRole{
       d.memif_role = a.one_of<Role>({{"server", Role::server}, {"client", Role::client}});
     }};
 
-constexpr Option<DataplaneConfig> kXdpOptions[] = {kQueues};
-constexpr Option<DataplaneConfig> kPciOptions[] = {kAddress, kGateway, kVlan, kQueues};
+constexpr Option<DataplaneConfig> kPhc{
+    "phc", [](Arguments& a, DataplaneConfig& d) {
+      using clock::NicRole;
+      d.phc = a.one_of<NicRole>({{"free", NicRole::free}, {"utc", NicRole::utc}, {"tai", NicRole::tai}});
+    }};
+
+constexpr Option<DataplaneConfig> kXdpOptions[] = {kQueues, kPhc};
+constexpr Option<DataplaneConfig> kPacketOptions[] = {kPhc};
+constexpr Option<DataplaneConfig> kPciOptions[] = {kAddress, kGateway, kVlan, kQueues, kPhc};
 constexpr Option<DataplaneConfig> kMemifOptions[] = {kRole, kAddress, kGateway, kVlan, kQueues};
 constexpr Option<DataplaneConfig> kVdevOptions[] = {kAddress, kGateway, kVlan, kQueues};
 
@@ -71,7 +78,7 @@ std::span<const Option<DataplaneConfig>> options_of(Kind kind) {
     case Kind::af_xdp:
       return kXdpOptions;
     case Kind::af_packet:
-      break;
+      return kPacketOptions;
     case Kind::pci:
       return kPciOptions;
     case Kind::memif:
@@ -143,10 +150,7 @@ DataplaneConfig read_plane(Arguments& args, bool needs_address) {
                                   {"memif", Kind::memif},
                                   {"vdev", Kind::vdev}});
   plane.device = read_device(args, plane.kind);
-  if (plane.kind != Kind::af_packet)
-    read_options<DataplaneConfig>(args, plane, options_of(plane.kind));
-  else
-    args.finish();
+  read_options<DataplaneConfig>(args, plane, options_of(plane.kind));
   if (needs_address && !plane.kernel_owns_port() && plane.addresses.empty())
     args.word("\"address\" and our address on that wire, such as address 192.0.2.1/24");
   for (const auto& gateway : plane.gateways)

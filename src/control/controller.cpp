@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr Nanoseconds kReadingInterval = 10ms;
 constexpr unsigned kReadingAttempts = 10;
+constexpr Nanoseconds kNicClockInterval = 100ms;
 
 NtpEndpointSettings ntp_settings(const Settings& s) {
   return {s.port, s.bind_address_v4, s.bind_address_v6, s.bind_device, s.dscp};
@@ -168,6 +169,9 @@ Result<void> Controller::prepare_data_plane() {
   read_host_addresses();
   if (auto ok = environment_.loop.on_clock_step([this] { clock_stepped(); }); !ok) return ok;
   environment_.loop.every(kReadingInterval, [this] { take_reading(); });
+  environment_.loop.every(kNicClockInterval, [this] {
+    if (state_.data_plane != nullptr) state_.data_plane->refresh_clocks();
+  });
   auto watcher = os::InterfaceWatcher::open();
   if (!watcher) {
     environment_.log.warning("{}; looking for changed addresses every 10 s instead", watcher.error().message);

@@ -29,6 +29,8 @@ class DataPlaneView {
   virtual void peers_changed(std::span<const IpAddress> peers) = 0;
   // Once a second, and right after the clock was set.
   virtual void tick() = 0;
+  // About ten times a second: NIC clocks.
+  virtual void refresh_clocks() = 0;
 };
 
 }  // namespace wiretime::control

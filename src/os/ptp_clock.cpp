@@ -31,7 +31,10 @@ clockid_t clock_of(int fd) {
   return static_cast<clockid_t>((~static_cast<unsigned>(fd) << 3) | 3U);
 }
 
-Result<std::string> device_of(const std::string& interface, const Ioctl& ioctl) {
+}  // namespace
+
+Result<std::string> PtpClock::find(const std::string& interface, const Ioctl& ioctl) {
+  if (interface.find('/') != std::string::npos) return interface;
   const FileDescriptor fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   ethtool_ts_info info{};
   info.cmd = ETHTOOL_GET_TS_INFO;
@@ -45,8 +48,6 @@ Result<std::string> device_of(const std::string& interface, const Ioctl& ioctl) 
   return fmt::format("/dev/ptp{}", info.phc_index);
 }
 
-}  // namespace
-
 Ioctl system_ioctl() {
   return [](int fd, unsigned long request, void* argument) { return ::ioctl(fd, request, argument); };
 }
@@ -57,12 +58,9 @@ ClockAdjtime system_clock_adjtime() {
 
 Result<PtpClock> PtpClock::open(const std::string& device_or_interface, const Options& options,
                                 PtpSystem system) {
-  std::string device = device_or_interface;
-  if (device.find('/') == std::string::npos) {
-    auto found = device_of(device_or_interface, system.ioctl);
-    if (!found) return tl::make_unexpected(found.error());
-    device = std::move(*found);
-  }
+  auto found = find(device_or_interface, system.ioctl);
+  if (!found) return tl::make_unexpected(found.error());
+  const std::string& device = *found;
   const int flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
   FileDescriptor fd{::open(device.c_str(), flags)};
   if (!fd.valid()) return fail(fmt::format("cannot open {}: {}", device, errno_text()));
@@ -70,7 +68,7 @@ Result<PtpClock> PtpClock::open(const std::string& device_or_interface, const Op
   if (system.ioctl(fd.get(), PTP_CLOCK_GETCAPS, &able) < 0)
     return fail(fmt::format("{} is not a PTP clock: {}", device, errno_text()));
   // What the capabilities say of cross timestamps is not asked: some drivers only know when they try.
-  return PtpClock{std::move(fd), std::move(device), std::max(able.max_adj, 0) * 1e-9,
+  return PtpClock{std::move(fd), std::move(*found), std::max(able.max_adj, 0) * 1e-9,
                   options.nocrossts ? Way::extended : Way::precise, std::move(system)};
 }
 

@@ -40,6 +40,9 @@ class PtpClock {
     bool writable = false;   // to be steered, or its pins set
     bool nocrossts = false;  // no cross timestamps by hardware
   };
+  // "/dev/ptp0" of a device's name or of the network interface that it belongs to.
+  [[nodiscard]] static Result<std::string> find(const std::string& device_or_interface,
+                                                const Ioctl& ioctl = system_ioctl());
   // The device, or the network interface that it belongs to. The error says what is wrong with it.
   [[nodiscard]] static Result<PtpClock> open(const std::string& device_or_interface, const Options& options,
                                              PtpSystem system = {});

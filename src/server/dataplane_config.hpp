@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ip_address.hpp"
+#include "clock/nic_status.hpp"
 
 namespace wiretime::server {
 
@@ -27,10 +28,11 @@ struct DataplaneConfig {
   Kind kind = Kind::af_xdp;
   std::string device;  // interface name; PCI address; memif socket path; vdev as "net_NAME,args"
   MemifRole memif_role = MemifRole::server;
-  std::vector<InterfaceAddress> addresses;  // pci, memif, vdev: ours on that wire, at least one
-  std::vector<IpAddress> gateways;          // at most one of each family
-  std::optional<std::uint16_t> vlan;        // 1..4094
-  unsigned queues = 1;                      // receive and transmit queue pairs, 1..128
+  std::vector<InterfaceAddress> addresses;    // pci, memif, vdev: ours on that wire, at least one
+  std::vector<IpAddress> gateways;            // at most one of each family
+  std::optional<std::uint16_t> vlan;          // 1..4094
+  unsigned queues = 1;                        // receive and transmit queue pairs, 1..128
+  clock::NicRole phc = clock::NicRole::free;  // af_xdp, af_packet, pci: what the NIC's clock is to us
 
   // The kernel has the interface too: it answers ARP and ND, and hears what we do not take.
   [[nodiscard]] bool kernel_owns_port() const noexcept {

@@ -298,6 +298,45 @@ void write_service(Exposition& out, const Report& report) {
       out.sample({{"port", port.name}, {"reason", count.reason}}, count.frames);
 }
 
+void write_nic_clocks(Exposition& out, const std::vector<PortReport>& ports) {
+  const auto per_clock = [&](std::string_view family, MetricType type, std::string_view help, auto&& value) {
+    out.family(family, type, help);
+    for (const PortReport& port : ports)
+      if (port.nic_clock)
+        if (const std::optional<double> v = value(*port.nic_clock)) out.sample({{"port", port.name}}, *v);
+  };
+  using Value = std::optional<double>;
+  out.family("wiretime_nic_clock_info", kGauge,
+             "Clocks of network cards, how they are read and whether they are kept on our time, as labels.");
+  for (const PortReport& port : ports)
+    if (const auto& c = port.nic_clock)
+      out.sample({{"port", port.name}, {"method", c->method}, {"phc", name(c->role)}}, 1U);
+  per_clock("wiretime_nic_clock_ready", kGauge, "1 while the card's timestamps can be told in time.",
+            [](const clock::NicStatus& c) { return Value{c.ready ? 1 : 0}; });
+  per_clock("wiretime_nic_clock_error_bound_seconds", kGauge,
+            "Bound on the error of the card's timestamps against the CPU's counter.",
+            [](const clock::NicStatus& c) { return c.ready ? Value{c.error_bound} : Value{}; });
+  per_clock("wiretime_nic_clock_offset_seconds", kGauge,
+            "By which a clock that is kept on our time is ahead of it.",
+            [](const clock::NicStatus& c) { return c.offset; });
+  per_clock("wiretime_nic_clock_correction_ppm", kGauge, "What its frequency is corrected by, in ppm.",
+            [](const clock::NicStatus& c) {
+              return c.role != clock::NicRole::free ? Value{c.correction * 1e6} : Value{};
+            });
+  per_clock("wiretime_nic_clock_locked", kGauge, "1 while a clock that is kept on our time is there.",
+            [](const clock::NicStatus& c) {
+              return c.role != clock::NicRole::free ? Value{c.locked ? 1 : 0} : Value{};
+            });
+  per_clock("wiretime_nic_clock_steps_total", kCounter, "Times that it was set by us.",
+            [](const clock::NicStatus& c) { return Value{static_cast<double>(c.steps)}; });
+  out.family("wiretime_nic_clock_readings_total", kCounter,
+             "Readings of the card's clock, by what they turned out to be.");
+  for (const PortReport& port : ports)
+    for (std::size_t e = 0; port.nic_clock && e < clock::kNicEvents; ++e)
+      out.sample({{"port", port.name}, {"event", name(static_cast<clock::NicEvent>(e))}},
+                 port.nic_clock->events[e]);
+}
+
 }  // namespace
 
 std::string render_metrics(const Report& report) {
@@ -309,6 +348,7 @@ std::string render_metrics(const Report& report) {
   write_sources(out, sources);
   write_sourcestats(out, sources);
   write_service(out, report);
+  write_nic_clocks(out, report.ports());
   write_workers(out, report.workers());
   return std::move(out).take();
 }

@@ -14,6 +14,7 @@
 #include "base/ip_address.hpp"
 #include "base/time.hpp"
 #include "base/verdict.hpp"
+#include "clock/nic_status.hpp"
 
 namespace wiretime::status {
 
@@ -245,9 +246,10 @@ struct SteeringCount {
 
 struct PortReport {
   std::string name;
-  std::string transport;       // af_xdp, af_packet, pci, memif, vdev, kernel
-  std::string timestamp_rung;  // where receive and transmit stamps come from, best first in DESIGN
+  std::string transport;                  // af_xdp, af_packet, pci, memif, vdev, kernel
+  std::string timestamp_rung;             // where receive and transmit stamps come from, best first in DESIGN
   std::vector<SteeringCount> steering{};  // af_xdp: frames the XDP program saw, by what became of them
+  std::optional<clock::NicStatus> nic_clock{};  // empty: the port has no clock
 };
 
 struct ClientLogUse {

@@ -76,6 +76,7 @@ class RingPort {
     rte_ring_free(out_);
   }
 
+  [[nodiscard]] std::uint16_t id() const { return id_; }
   [[nodiscard]] rte_mbuf* allocate(const Bytes& frame) {
     rte_mbuf* m = rte_pktmbuf_alloc(pool_.get());
     REQUIRE(m != nullptr);

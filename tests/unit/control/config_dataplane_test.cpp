@@ -58,6 +58,23 @@ TEST_CASE("every kind of data plane is described with what it needs") {
   CHECK(config.dataplanes[4].queues == 2);
 }
 
+TEST_CASE("a NIC's clock is left alone unless the line says that it is ours, and only a NIC has one") {
+  using clock::NicRole;
+  const auto config = parse(
+      "dataplane af_xdp eth1 queues 4\n"
+      "dataplane af_packet eth2 phc utc\n"
+      "dataplane af_xdp eth3 phc tai queues 2\n"
+      "dataplane pci 3b:00.1 address 192.0.2.1/24 phc free\n");
+  CHECK(config.dataplanes[0].phc == NicRole::free);
+  CHECK(config.dataplanes[1].phc == NicRole::utc);
+  CHECK(config.dataplanes[2].phc == NicRole::tai);
+  CHECK(config.dataplanes[2].queues == 2);
+  CHECK(config.dataplanes[3].phc == NicRole::free);
+  CHECK_THAT(error_of("dataplane af_xdp eth1 phc gps"),
+             Catch::Matchers::Contains("phc: expected free, utc or tai, found \"gps\""));
+  CHECK(error_of("dataplane memif /m.sock address 10.0.0.2/24 phc utc") != "accepted");
+}
+
 TEST_CASE("a data plane line that cannot work is refused with what would") {
   const std::pair<const char*, const char*> rows[] = {
       {"", "dataplane: expected af_xdp, af_packet, pci, memif or vdev, found the end of the line"},

@@ -26,6 +26,7 @@ class FakeDataPlane final : public DataPlaneView {
   void addresses_changed(std::span<const IpAddress>) override {}
   void peers_changed(std::span<const IpAddress>) override {}
   void tick() override {}
+  void refresh_clocks() override {}
 
   server::WorkerState a;
   server::WorkerState b;

@@ -115,7 +115,17 @@ class FakeReport : public Report {
     return all;
   }
   std::vector<PortReport> ports() const override {
-    return {{"eth1", "af_xdp", "xdp", {{"redirected_ipv4", 40}, {"not_udp", 0}}},
+    clock::NicStatus nic;
+    nic.role = clock::NicRole::utc;
+    nic.method = "precise";
+    nic.ready = nic.locked = true;
+    nic.error_bound = 25e-9;
+    nic.offset = -3e-9;
+    nic.correction = -20e-6;
+    nic.steps = 1;
+    nic.events[0] = 600;
+    nic.events[static_cast<std::size_t>(clock::NicEvent::frozen)] = 2;
+    return {{"eth1", "af_xdp", "xdp", {{"redirected_ipv4", 40}, {"not_udp", 0}}, nic},
             {"a\"b\\c", "memif", "tsc", {}}};
   }
 

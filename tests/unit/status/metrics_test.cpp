@@ -284,6 +284,22 @@ TEST_CASE("what the XDP program did with frames is there for the ports that have
   CHECK(value(page, "wiretime_xdp_frames_total", {{"port", "eth1"}, {"reason", "not_udp"}}) == "0");
 }
 
+TEST_CASE("the clock of a network card is reported where there is one", "[metrics]") {
+  const Page page = parse(render_metrics(fake::FakeReport{}));
+  const LabelMap eth1{{"port", "eth1"}};
+  CHECK(value(page, "wiretime_nic_clock_info", {{"port", "eth1"}, {"method", "precise"}, {"phc", "utc"}}) ==
+        "1");
+  CHECK(page.samples.at("wiretime_nic_clock_ready").size() == 1);
+  CHECK(value(page, "wiretime_nic_clock_ready", eth1) == "1");
+  CHECK(value(page, "wiretime_nic_clock_locked", eth1) == "1");
+  CHECK(std::stod(value(page, "wiretime_nic_clock_error_bound_seconds", eth1)) == Approx(25e-9));
+  CHECK(std::stod(value(page, "wiretime_nic_clock_offset_seconds", eth1)) == Approx(-3e-9));
+  CHECK(std::stod(value(page, "wiretime_nic_clock_correction_ppm", eth1)) == Approx(-20));
+  CHECK(value(page, "wiretime_nic_clock_steps_total", eth1) == "1");
+  CHECK(page.samples.at("wiretime_nic_clock_readings_total").size() == clock::kNicEvents);
+  CHECK(value(page, "wiretime_nic_clock_readings_total", {{"port", "eth1"}, {"event", "frozen"}}) == "2");
+}
+
 TEST_CASE("label values with quotes, backslashes and newlines are escaped", "[metrics]") {
   const std::string text = render_metrics(fake::FakeReport{});
   CHECK(text.find("wiretime_build_info{version=\"1.2.3 \\\"test\\\\build\\\"\\n\"} 1\n") !=
