@@ -79,9 +79,9 @@ TEST_CASE("a data plane line that cannot work is refused with what would") {
   const std::pair<const char*, const char*> rows[] = {
       {"", "dataplane: expected af_xdp, af_packet, pci, memif or vdev, found the end of the line"},
       {"af_xdp", "dataplane: expected a network interface name such as eth0, found the end of the line"},
-      {"af_xdp eth1 address 10.0.0.1/24", "dataplane: expected queues, found \"address\""},
+      {"af_xdp eth1 address 10.0.0.1/24", "dataplane: expected queues or phc, found \"address\""},
       {"af_xdp eth1 queues 0", "dataplane queues: expected a whole number from 1 to 128, found \"0\""},
-      {"af_packet eth1 queues 2", "dataplane: expected the end of the line, found \"queues\""},
+      {"af_packet eth1 queues 2", "dataplane: expected phc, found \"queues\""},
       {"pci 00:03", "dataplane: expected a PCI address such as 0000:3b:00.0, found \"00:03\""},
       {"pci 00:03.0",
        "dataplane: expected \"address\" and our address on that wire, such as address 192.0.2.1/24, found "
