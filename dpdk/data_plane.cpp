@@ -89,6 +89,7 @@ struct DataPlane::ServedPort {
   std::atomic<bool> serve{false};     // memif: writer MemifLinks; readers: workers
   unsigned announcements_left = 0;
   std::unique_ptr<PortClock> clock{};
+  std::uint32_t link_speed = 0;  // Mbit/s
 };
 
 DataPlane::DataPlane(server::Channels& channels, os::Log& log)
@@ -195,6 +196,8 @@ void DataPlane::add_queue(ServedPort& served, const PlacedQueue& placed, const D
   q.pool = port.pool(placed.queue);
   q.state = state_of(port, placed.worker, options);
   q.owned = owned ? &served.owned : nullptr;
+  q.nic_stamps = port.nic_stamps();
+  if (q.nic_stamps.flag != 0) q.nic_stamps.clock = &served.clock->snapshot();
   q.xdp_metadata = port.config().kind == server::DataplaneConfig::Kind::af_xdp;
   if (port.config().kind == server::DataplaneConfig::Kind::memif) q.serve = &served.serve;
   q.announce = owned && placed.queue == 0 ? &served.announce : nullptr;
@@ -268,7 +271,7 @@ void DataPlane::refresh_clocks() {
   for (auto& served : ports_) {
     moment.now = os::read_tsc_ordered();
     moment.wall = os::wall_now();
-    served->clock->refresh(moment);
+    served->clock->refresh(moment, served->link_speed);
   }
 }
 
@@ -278,7 +281,7 @@ void DataPlane::look_at(ServedPort& served, PortInfo& info) {
   info.clock_device = served.clock->device();
   const bool was_up = info.link_up;
   info.link_up = served.port->link_up();
-  info.link_speed = served.port->link_speed();
+  info.link_speed = served.link_speed = served.port->link_speed();
   info.statistics = served.port->statistics();
   if (info.link_up != was_up)
     log_.info("{}", os::fields("data plane link", "port", info.name, "state", info.link_up ? "up" : "down"));
@@ -287,9 +290,13 @@ void DataPlane::look_at(ServedPort& served, PortInfo& info) {
     --served.announcements_left;
     served.announce.store(true, std::memory_order_relaxed);
   }
-  for (const server::WorkerState* state : state_view_)
-    if (state->port == info.name && state->stamps.get(server::Stamp::receive_kernel) != 0)
+  for (const server::WorkerState* state : state_view_) {
+    if (state->port != info.name) continue;
+    if (state->stamps.get(server::Stamp::receive_hardware) != 0)
+      info.receive = ReceiveRung::hardware;
+    else if (state->stamps.get(server::Stamp::receive_kernel) != 0 && info.receive != ReceiveRung::hardware)
       info.receive = ReceiveRung::xdp_program;
+  }
 }
 
 void DataPlane::check_pulse() {

@@ -132,6 +132,10 @@ Result<void> Port::configure(Device& device) {
     }
     if (hash.fields != 0 || config_.kind == Kind::pci) spread_ = hash.spread;
   }
+  // Of a NIC that is all ours; without the field in mbufs the driver has nowhere to put its stamps.
+  if (config_.kind == Kind::pci && (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TIMESTAMP) != 0 &&
+      rte_mbuf_dyn_rx_timestamp_register(&nic_stamps_.field, &nic_stamps_.flag) == 0)
+    conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
   if (const int code = rte_eth_dev_configure(device.id, queues, queues, &conf); code != 0)
     return failure(fmt::format("cannot be set up with {} queues", queues), code);
   for (std::uint16_t q = 0; q < queues; ++q)
@@ -161,6 +165,7 @@ Result<void> Port::set_up_queue(std::uint16_t device, std::uint16_t queue, const
   const auto node = static_cast<unsigned>(rte_eth_dev_socket_id(device));
   rte_eth_rxconf rx = info.default_rxconf;
   rx.rx_drop_en = 1;  // a full queue must not stall its neighbours
+  if (nic_stamps_.flag != 0) rx.offloads |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
   int code = rte_eth_rx_queue_setup(device, queue, receive, node, &rx, pools_.back().get());
   if (code == 0) code = rte_eth_tx_queue_setup(device, queue, transmit, node, &info.default_txconf);
   if (code != 0) return failure(fmt::format("queue {} cannot be set up", pools_.size() - 1), code);

@@ -16,6 +16,7 @@
 #include "dpdk/interface.hpp"
 #include "dpdk/packet_pool.hpp"
 #include "dpdk/port_info.hpp"
+#include "dpdk/receive_time.hpp"
 #include "net/headers.hpp"
 #include "server/dataplane_config.hpp"
 
@@ -56,6 +57,8 @@ class Port {
   };
   [[nodiscard]] DeviceQueue queue(unsigned number) const;
   [[nodiscard]] Spread spread() const { return spread_; }
+  // Field and flag of the NIC's receive stamps; without a clock, and without a flag when it makes none.
+  [[nodiscard]] const NicStamps& nic_stamps() const { return nic_stamps_; }
   [[nodiscard]] rte_mempool* pool(unsigned queue) const { return pools_[queue].get(); }
   [[nodiscard]] const std::string& driver() const { return driver_; }
   [[nodiscard]] net::MacAddress mac() const;
@@ -90,6 +93,7 @@ class Port {
   std::string driver_;
   std::vector<Device> devices_;
   Spread spread_ = Spread::sender;
+  NicStamps nic_stamps_;
   PortStatistics statistics_;      // what we said last
   std::vector<PacketPool> pools_;  // by queue; outlive the queues
 };

@@ -66,10 +66,14 @@ Result<void> PortClock::start(std::uint16_t ethdev, os::Log& log) {
   return {};
 }
 
-void PortClock::refresh(const clock::NicTimekeeper::Moment& moment) {
+void PortClock::refresh(const clock::NicTimekeeper::Moment& moment, std::uint32_t link_speed) {
   if (!keeper_) return;
   keeper_->refresh(moment);
-  snapshot_.store(keeper_->snapshot());
+  clock::NicSnapshot snapshot = keeper_->snapshot();
+  if (link_speed != 0)
+    snapshot.wire_rate =
+        static_cast<std::uint32_t>(static_cast<double>(rte_get_tsc_hz()) * 8 / (link_speed * 1e6) * 65536);
+  snapshot_.store(snapshot);
 }
 
 void PortClock::tell(os::Log& log) {

@@ -24,8 +24,8 @@ class PortClock {
 
   // After the port was started. No clock is an error only when it is to be kept on our time.
   [[nodiscard]] Result<void> start(std::uint16_t ethdev, os::Log& log);
-  // About 10 times a second.
-  void refresh(const clock::NicTimekeeper::Moment& moment);
+  // About 10 times a second. `link_speed`: Mbit/s, 0: unknown.
+  void refresh(const clock::NicTimekeeper::Moment& moment, std::uint32_t link_speed);
   // About once a second: what became of it, to the log.
   void tell(os::Log& log);
 

@@ -4,13 +4,16 @@
 #pragma once
 
 #include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
 
 #include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 
+#include "base/seqlock.hpp"
 #include "base/time.hpp"
+#include "clock/nic_snapshot.hpp"
 #include "ebpf/steer.h"
 
 namespace wiretime::dpdk {
@@ -52,6 +55,25 @@ inline constexpr NtpDuration kNewestStamp = NtpDuration::from(std::chrono::micro
   const NtpDuration ahead = time - now;
   if (ahead > kNewestStamp || ahead.units < -kOldestStamp.units) return std::nullopt;
   return ahead.units > 0 ? now : time;
+}
+
+// Where a driver leaves the NIC's receive stamps in an mbuf (rte_mbuf_dyn.h), and the clock they are of.
+struct NicStamps {
+  const Seqlock<clock::NicSnapshot>* clock = nullptr;  // null: the NIC stamps nothing
+  int field = -1;                                      // offset in the mbuf
+  std::uint64_t flag = 0;                              // of ol_flags: this one was stamped
+};
+
+// The NIC's time of the frame's end, if there is one and it is credible. `map`: of stamps.clock.
+[[nodiscard]] inline std::optional<Ticks> nic_time(const rte_mbuf* frame, const NicStamps& stamps,
+                                                   const clock::NicSnapshot& map, Ticks seen) noexcept {
+  constexpr std::uint32_t kChecksum = 4;  // bytes, behind the frame
+  if ((frame->ol_flags & stamps.flag) == 0) return std::nullopt;
+  rte_mbuf_timestamp_t stamp;
+  std::memcpy(&stamp, reinterpret_cast<const std::byte*>(frame) + stamps.field, sizeof stamp);
+  const auto arrival = map.arrival_of(stamp, seen, frame->pkt_len + kChecksum);
+  if (!arrival.usable()) return std::nullopt;
+  return arrival.ticks;
 }
 
 }  // namespace wiretime::dpdk

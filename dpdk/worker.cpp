@@ -116,7 +116,9 @@ unsigned Worker::serve(Queue& q) noexcept {
   const Ticks arrival = os::read_tsc();
   (void)channels_.time.try_load(snapshot_);  // contended: the last one is good enough
 
-  unsigned count = take_in(q, {received.data(), n}, snapshot_.time_at(arrival));
+  if (q.nic_stamps.clock != nullptr) (void)q.nic_stamps.clock->try_load(q.nic);
+
+  unsigned count = take_in(q, {received.data(), n}, arrival);
   const server::LocalAddresses& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
   server::answer({frames_.data(), count}, snapshot_, *tables_, ours, *q.state);
   count = sort_out(q, count, arrival);
@@ -127,7 +129,8 @@ unsigned Worker::serve(Queue& q) noexcept {
 }
 
 // Mbufs become frames with a receive time; those that cannot be frames end here.
-unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, NtpTimestamp now) noexcept {
+unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival) noexcept {
+  const NtpTimestamp now = snapshot_.time_at(arrival);
   unsigned count = 0;
   for (rte_mbuf* m : received) {
     server::Frame& frame = frames_[count];
@@ -139,9 +142,19 @@ unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, NtpTimestamp n
       rte_pktmbuf_free(m);
       continue;
     }
-    const auto xdp_time = q.xdp_metadata ? claim_xdp_time(m, offsets_, now) : std::nullopt;
-    frame.receive = xdp_time.value_or(now);
-    stamped_by_xdp_[count] = xdp_time.has_value();
+    frame.receive = now;
+    stamps_[count] = server::Stamp::receive_daemon;
+    if (q.xdp_metadata) {
+      if (const auto time = claim_xdp_time(m, offsets_, now)) {
+        frame.receive = *time;
+        stamps_[count] = server::Stamp::receive_kernel;
+      }
+    } else if (q.nic_stamps.clock != nullptr) {
+      if (const auto ticks = nic_time(m, q.nic_stamps, q.nic, arrival)) {
+        frame.receive = snapshot_.time_at(*ticks);
+        stamps_[count] = server::Stamp::receive_hardware;
+      }
+    }
     mbufs_[count++] = m;
   }
   return count;
@@ -171,7 +184,7 @@ unsigned Worker::sort_out(Queue& q, unsigned count, Ticks now) noexcept {
     if (kept != i) {
       frames_[kept] = frame;
       mbufs_[kept] = mbufs_[i];
-      stamped_by_xdp_[kept] = stamped_by_xdp_[i];
+      stamps_[kept] = stamps_[i];
     }
     ++kept;
   }
@@ -191,7 +204,7 @@ void Worker::send(Queue& q, unsigned count, Ticks departure) noexcept {
       const Ticks left{departure.value + (q.owned == nullptr ? took * (i + 1) / (sent + 1) : took)};
       server::remember(frames_[i].exchange, frames_[i].receive, snapshot_.time_at(left), snapshot_.epoch);
     }
-    q.state->stamps.add(stamped_by_xdp_[i] ? server::Stamp::receive_kernel : server::Stamp::receive_daemon);
+    q.state->stamps.add(stamps_[i]);
     q.state->stamps.add(server::Stamp::transmit_daemon);
   }
   for (unsigned i = sent; i < count; ++i) {

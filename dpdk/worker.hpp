@@ -38,8 +38,9 @@ struct PortQueue {
   std::uint16_t queue = 0;
   rte_mempool* pool = nullptr;
   server::WorkerState* state = nullptr;
-  const OwnedPort* owned = nullptr;          // null: the kernel owns the port, its addresses are in Tables
-  bool xdp_metadata = false;                 // frames carry the XDP program's receive time
+  const OwnedPort* owned = nullptr;  // null: the kernel owns the port, its addresses are in Tables
+  bool xdp_metadata = false;         // frames carry the XDP program's receive time
+  NicStamps nic_stamps;
   const std::atomic<bool>* serve = nullptr;  // writer: control thread; false: hands off. null: always serve
   std::atomic<bool>* announce = nullptr;     // writers: control thread sets, worker clears; null: never
 };
@@ -75,10 +76,11 @@ class Worker {
  private:
   struct Queue : PortQueue {
     net::RateLimiter neighbor_limit;
+    clock::NicSnapshot nic{};
   };
 
   unsigned serve(Queue& q) noexcept;
-  [[nodiscard]] unsigned take_in(Queue& q, std::span<rte_mbuf*> received, NtpTimestamp now) noexcept;
+  [[nodiscard]] unsigned take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival) noexcept;
   [[nodiscard]] unsigned sort_out(Queue& q, unsigned count, Ticks now) noexcept;
   void send(Queue& q, unsigned count, Ticks departure) noexcept;
   void announce(Queue& q) noexcept;
@@ -98,7 +100,7 @@ class Worker {
   // The burst in hand: frames_[i] lies in mbufs_[i].
   std::array<server::Frame, server::kBurstSize> frames_{};
   std::array<rte_mbuf*, server::kBurstSize> mbufs_{};
-  std::array<bool, server::kBurstSize> stamped_by_xdp_{};
+  std::array<server::Stamp, server::kBurstSize> stamps_{};  // by whom it was stamped on receipt
 
   alignas(64) std::atomic<std::uint64_t> heartbeat_{0};  // writer: the worker; reader: control thread
   std::atomic<std::uint32_t> held_{0};                   // the same: the hold that the worker has noticed

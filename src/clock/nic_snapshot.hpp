@@ -33,6 +33,7 @@ struct NicSnapshot {
   std::uint64_t newest = 0;
   std::uint32_t error_bound_ns = 0;    // of the map at its anchor
   std::uint32_t error_growth_ppb = 0;  // of that bound, per elapsed time
+  std::uint32_t wire_rate = 0;         // TSC ticks that a byte takes on the wire, times 2^16; 0: unknown
   bool wraps_at_32 = false;            // the counter, and stamps, have 32 bits
 
   [[nodiscard]] Ticks ticks_at(std::uint64_t nic) const noexcept {
@@ -52,8 +53,17 @@ struct NicSnapshot {
   };
 
   // When the frame that the NIC stamped with `stamp` came, as far as that can be believed of a frame that is
-  // here by `seen`.
-  [[nodiscard]] Arrival arrival_of(std::uint64_t stamp, Ticks seen) const noexcept {
+  // here by `seen`. `length`: its bytes from what the NIC stamps to the moment wanted. NICs stamp the
+  // preamble's end, RFC 5905 (section 8, figure 15) counts from the frame's.
+  [[nodiscard]] Arrival arrival_of(std::uint64_t stamp, Ticks seen, std::uint32_t length = 0) const noexcept {
+    Arrival a = judge(stamp, seen);
+    const Ticks end{a.ticks.value + ((std::uint64_t{length} * wire_rate) >> 16)};
+    if (a.usable()) a.ticks = not_after(end, seen);
+    return a;
+  }
+
+ private:
+  [[nodiscard]] Arrival judge(std::uint64_t stamp, Ticks seen) const noexcept {
     if (rate == 0 || static_cast<std::int64_t>(seen.value - expires.value) >= 0) return {};
     const Ticks at = ticks_at(stamp);
     if (is_credible(at, seen)) return {not_after(at, seen), StampVerdict::good};
@@ -65,7 +75,6 @@ struct NicSnapshot {
     return {{}, age > 0 ? StampVerdict::too_old : StampVerdict::in_future};
   }
 
- private:
   static constexpr std::uint64_t kHalf = std::uint64_t{1} << 32;
 
   [[nodiscard]] bool is_credible(Ticks at, Ticks seen) const noexcept {

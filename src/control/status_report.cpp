@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/status_report.hpp"
 
+#include <algorithm>
+
 #include "control/client_listing.hpp"
 #include "control/source_manager.hpp"
 #include "control/version.hpp"
@@ -28,9 +30,23 @@ status::ServiceReport StatusReport::service() const {
   report.started = state_.started;
   if (state_.time.tick_map().ready()) {
     const Seconds bound = state_.time.error_bound();
-    report.error_bound = bound.count();
+    report.error_bound = bound.count() + hardware_error_bound();
   }
   return report;
+}
+
+// s, what the NICs' clocks add to the error of the time where they stamp requests.
+double StatusReport::hardware_error_bound() const {
+  if (state_.data_plane == nullptr) return 0;
+  const auto states = state_.data_plane->states();
+  double most = 0;
+  for (const status::PortReport& port : state_.data_plane->ports()) {
+    const bool stamps = std::any_of(states.begin(), states.end(), [&](const server::WorkerState* s) {
+      return s->port == port.name && s->stamps.get(server::Stamp::receive_hardware) != 0;
+    });
+    if (stamps && port.nic_clock && port.nic_clock->ready) most = std::max(most, port.nic_clock->error_bound);
+  }
+  return most;
 }
 
 status::Tracking StatusReport::tracking() const {

@@ -36,6 +36,7 @@ class StatusReport final : public status::Report {
 
  private:
   [[nodiscard]] std::vector<ClientLog> client_logs() const;
+  [[nodiscard]] double hardware_error_bound() const;
 
   ServiceState& state_;
   ClientListing listing_;

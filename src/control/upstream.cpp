@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/upstream.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "control/dump_files.hpp"
 #include "os/files.hpp"
@@ -290,7 +293,13 @@ Result<void> Upstream::open_refclocks() {
 }
 
 std::optional<clock::ClockReading> Upstream::read_refclock(std::size_t index) {
-  return index < refclocks_.size() ? refclocks_[index]->poll() : std::nullopt;
+  if (index >= refclocks_.size()) return std::nullopt;
+  const auto reading = refclocks_[index]->poll();
+  const std::string_view method = refclocks_[index]->method();
+  if (reading && !method.empty() && refclocks_told_.insert(index).second)
+    log_.info("{}", os::fields(fmt::format("refclock PHC {} is read", settings_.refclocks[index].parameter),
+                               "method", method, "error_ns", std::lround(reading->error * 1e9)));
+  return reading;
 }
 
 void Upstream::receive_readings(std::size_t index) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -107,6 +108,7 @@ class Upstream final : private SourceHost {
   Callbacks callbacks_;
   std::unordered_map<SourceId, Exchange> exchanges_;
   std::vector<std::unique_ptr<os::RefclockDriver>> refclocks_;  // one a refclock line
+  std::set<std::size_t> refclocks_told_;                        // by index: how it is read
   std::vector<os::EventLoop::WatchId> refclock_watches_;
   os::ReceiveBatch batch_;
   os::AsyncResolver resolver_;

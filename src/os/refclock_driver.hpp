@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "clock/refclock.hpp"
@@ -19,6 +20,8 @@ class RefclockDriver {
 
   // Every 2^dpoll seconds: what is new, if anything.
   [[nodiscard]] virtual std::optional<clock::ClockReading> poll() { return {}; }
+  // How it is read, where there are several ways; known once poll() gave something.
+  [[nodiscard]] virtual std::string_view method() const { return {}; }
   // -1, or readable when receive() has something.
   [[nodiscard]] virtual int fd() const { return -1; }
   // One message off the descriptor; nullopt: none waits, or it was no reading.

@@ -53,6 +53,8 @@ class PhcRefclock final : public RefclockDriver {
     return std::nullopt;
   }
 
+  std::string_view method() const override { return clock_.method(); }
+
   int fd() const override { return options_.extpps ? clock_.fd() : -1; }
 
   std::optional<clock::ClockReading> receive() override {

@@ -129,7 +129,7 @@ TEST_CASE("a device of DPDK without a clock has none, and cannot be asked to kee
   auto log = os::Log::to_stderr(os::LogLevel::error);
   PortClock free{config, {}};
   CHECK(free.start(port.id(), log));
-  free.refresh({});
+  free.refresh({}, 10000);
   CHECK_FALSE(free.status());
   clock::NicSnapshot snapshot;
   REQUIRE(free.snapshot().try_load(snapshot));

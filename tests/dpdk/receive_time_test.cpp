@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dpdk/receive_time.hpp"
 
+#include <rte_cycles.h>
+
+#include <cmath>
+
 #include "ring_port.hpp"
 
 using namespace wiretime;
@@ -108,4 +112,91 @@ TEST_CASE("a worker writes the XDP program's time into the reply and counts it a
   CHECK(std::abs(receive_lag_ns()) < 1000);
   CHECK(s.count(server::Stamp::receive_kernel) == 1);
   CHECK(s.count(server::Stamp::receive_daemon) == 1);
+}
+
+namespace {
+
+// A port whose frames were stamped by a NIC that counts nanoseconds, as a driver would leave them.
+struct Stamped {
+  explicit Stamped(const std::string& name) : s(name) {
+    REQUIRE(rte_mbuf_dyn_rx_timestamp_register(&stamps.field, &stamps.flag) == 0);
+    const double hertz = static_cast<double>(rte_get_tsc_hz());
+    map.anchor_nic = 1'000'000'000'000;
+    map.anchor_ticks = os::read_tsc();
+    map.rate = static_cast<std::uint64_t>(std::ldexp(hertz * 1e-9, clock::NicSnapshot::kRateShift));
+    map.expires.value = map.anchor_ticks.value + static_cast<std::uint64_t>(hertz * 100);
+    map.oldest = static_cast<std::uint64_t>(hertz * 50e-3);
+    map.newest = static_cast<std::uint64_t>(hertz * 100e-6);
+    published.store(map);
+    stamps.clock = &published;
+    s.queue = s.port.queue(s.fixture.state);
+    s.queue->nic_stamps = stamps;
+    s.start();
+    s.fixture.snapshot.rate =
+        static_cast<std::uint64_t>(std::ldexp(1 / hertz, 32 + clock::TimeSnapshot::kRateShift));
+    s.channels.time.store(s.fixture.snapshot);
+  }
+  [[nodiscard]] std::uint64_t now() const {
+    const double ticks = static_cast<double>(os::read_tsc().value - map.anchor_ticks.value);
+    return map.anchor_nic + static_cast<std::uint64_t>(ticks / static_cast<double>(rte_get_tsc_hz()) * 1e9);
+  }
+  // The receive timestamp of the answer to a request stamped so.
+  [[nodiscard]] NtpTimestamp answer(std::uint64_t stamp, bool flagged = true) {
+    rte_mbuf* m = s.port.allocate(frame_with({}, ntp_request()));
+    std::memcpy(reinterpret_cast<std::byte*>(m) + stamps.field, &stamp, sizeof stamp);
+    if (flagged) m->ol_flags |= stamps.flag;
+    s.port.give(m);
+    REQUIRE(s.worker.walk() == 1);
+    const auto reply = s.port.take();
+    REQUIRE(reply);
+    return ntp::timestamp(reply->data() + 42, ntp::offset::kReceive);
+  }
+  // ns, from what the NIC said to what the answer says; its precision bits are random.
+  [[nodiscard]] std::int64_t off(NtpTimestamp answer, std::uint64_t stamp) const {
+    return (answer - s.fixture.snapshot.time_at(map.ticks_at(stamp))).nanoseconds().count();
+  }
+
+  Serving s;
+  dpdk::NicStamps stamps;
+  clock::NicSnapshot map;
+  Seqlock<clock::NicSnapshot> published;
+};
+
+}  // namespace
+
+TEST_CASE("a NIC's receive stamp is what the answer says, and counted as hardware") {
+  Stamped port{"nic"};
+  const std::uint64_t stamp = port.now() - 3'000'000;
+  CHECK(std::abs(port.off(port.answer(stamp), stamp)) < 1000);
+  CHECK(port.s.count(server::Stamp::receive_hardware) == 1);
+  CHECK(port.s.count(server::Stamp::receive_daemon) == 0);
+}
+
+TEST_CASE("a stamp that is 2^32 off is repaired, and one that cannot be true replaced by the burst's time") {
+  Stamped port{"nic_bad"};
+  const std::uint64_t stamp = port.now() - 3'000'000;
+  CHECK(std::abs(port.off(port.answer(stamp + (std::uint64_t{1} << 32)), stamp)) < 1000);
+  CHECK(port.s.count(server::Stamp::receive_hardware) == 1);
+  for (const std::uint64_t bad : {std::uint64_t{0}, stamp - 1'000'000'000, stamp + 1'000'000'000})
+    CHECK(port.off(port.answer(bad), stamp) >= 3'000'000 - 1000);
+  (void)port.answer(stamp, false);  // the driver says that it did not stamp this one
+  CHECK(port.s.count(server::Stamp::receive_hardware) == 1);
+  CHECK(port.s.count(server::Stamp::receive_daemon) == 4);
+  port.published.store({});  // the clock is lost
+  (void)port.answer(port.now());
+  CHECK(port.s.count(server::Stamp::receive_daemon) == 5);
+  port.published.store(port.map);  // and found again
+  (void)port.answer(port.now());
+  CHECK(port.s.count(server::Stamp::receive_hardware) == 2);
+}
+
+TEST_CASE("a stamp of the preamble becomes the time of the frame's end") {
+  Stamped port{"nic_wire"};
+  const double hertz = static_cast<double>(rte_get_tsc_hz());
+  port.map.wire_rate = static_cast<std::uint32_t>(hertz * 8 / 100e6 * 65536);  // 100 Mbit/s
+  port.published.store(port.map);
+  const std::uint64_t stamp = port.now() - 3'000'000;
+  const auto frame = frame_with({}, ntp_request());
+  const auto wire = static_cast<std::int64_t>(frame.size() + 4) * 80;
+  CHECK(std::abs(port.off(port.answer(stamp), stamp) - wire) < 1000);
 }

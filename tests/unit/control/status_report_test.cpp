@@ -21,13 +21,16 @@ class FakeDataPlane final : public DataPlaneView {
           {5, 6},
           std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{}, std::array<std::uint64_t, 2>{3, 4})} {}
   std::span<server::WorkerState* const> states() const override { return pointers; }
-  std::vector<status::PortReport> ports() const override { return {{"eth1", "af_xdp", "receive: xdp"}}; }
+  std::vector<status::PortReport> ports() const override {
+    return {{"eth1", "af_xdp", "receive: xdp", {}, nic_clock}};
+  }
   std::vector<std::string> copied_interfaces() const override { return {}; }
   void addresses_changed(std::span<const IpAddress>) override {}
   void peers_changed(std::span<const IpAddress>) override {}
   void tick() override {}
   void refresh_clocks() override {}
 
+  std::optional<clock::NicStatus> nic_clock;
   server::WorkerState a;
   server::WorkerState b;
   std::vector<server::WorkerState*> pointers{&a, &b};
@@ -54,6 +57,24 @@ struct Bench {
 const IpAddress kClient = IpAddress::v4(0xC0000201U);
 
 }  // namespace
+
+TEST_CASE("the error of the time served includes that of the NIC's clock once its stamps are used") {
+  Bench b;
+  b.state.data_plane = &b.plane;
+  CHECK_FALSE(b.report.service().error_bound);
+  const WallTime wall{1'800'000'000s};
+  b.state.time.add_reading({{1'000'000}, {1'000'100}, wall}, 1s);
+  b.state.time.add_reading({{26'000'000}, {26'000'100}, wall + 10ms}, 1s);
+  const double without = *b.report.service().error_bound;
+  b.plane.nic_clock.emplace();
+  b.plane.nic_clock->ready = true;
+  b.plane.nic_clock->error_bound = 300e-9;
+  CHECK(*b.report.service().error_bound == without);
+  b.plane.b.stamps.add(server::Stamp::receive_hardware);
+  CHECK(*b.report.service().error_bound == Approx(without + 300e-9));
+  b.plane.nic_clock->ready = false;
+  CHECK(*b.report.service().error_bound == without);
+}
 
 TEST_CASE("server statistics sum the kernel sockets and every worker") {
   Bench b;

@@ -257,6 +257,9 @@ TEST_CASE("a PTP clock is read in the best way that works, found once") {
         CHECK_FALSE(reading->pulse);
       }
       CHECK(calls == std::map<unsigned long, int>{{way, 3}});
+      CHECK((*driver)->method() == (way == PTP_SYS_OFFSET_PRECISE    ? "precise"
+                                    : way == PTP_SYS_OFFSET_EXTENDED ? "extended"
+                                                                     : "plain"));
       device.handlers.erase(way);
       CHECK_FALSE((*driver)->poll());  // not the next way: this one worked
       CHECK(calls.size() == 1);
