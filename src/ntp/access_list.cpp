@@ -178,6 +178,7 @@ AccessList::Ranges<Key>::Ranges(std::vector<Key> firsts, bool first_allowed)
     : firsts_{std::move(firsts)}, odd_if_denied_{first_allowed ? 1U : 0U} {
   constexpr std::size_t kBlocks = 1 << 16;
   short_answers_.resize(kBlocks);
+  numbers_.resize(kBlocks);
   std::uint32_t range = 0;  // the one of the block's first address
   for (std::size_t block = 0; block < kBlocks; ++block) {
     const Key first = static_cast<Key>(block) << kBlockShift;
@@ -198,8 +199,9 @@ void AccessList::Ranges<Key>::divide(std::size_t block, Key first, std::uint32_t
   constexpr unsigned kMostBits = kBlockShift < 20 ? kBlockShift : 20;
   const unsigned bits = std::min(static_cast<unsigned>(std::bit_width(starts)), kMostBits);
   const unsigned shift = kBlockShift - bits;
-  blocks_.resize(block + 1);
-  blocks_[block] = {static_cast<std::uint32_t>(index_.size()), shift};
+  numbers_[block] = static_cast<std::uint32_t>(blocks_.size());
+  blocks_.push_back({static_cast<std::uint32_t>(index_.size()), shift});
+  if constexpr (kHasLines) lines_.push_back(line_of(first, range));
   const std::size_t end = range + starts + 1;
   for (std::size_t part = 0; part < std::size_t{1} << bits; ++part) {
     const Key part_first = first | static_cast<Key>(part) << shift;
@@ -209,10 +211,23 @@ void AccessList::Ranges<Key>::divide(std::size_t block, Key first, std::uint32_t
   index_.push_back(static_cast<std::uint32_t>(end - 1));
 }
 
+template <typename Key>
+typename AccessList::Ranges<Key>::Line AccessList::Ranges<Key>::line_of(Key first,
+                                                                        std::uint32_t range) const {
+  Line line;
+  for (unsigned network = 0; network < 256; ++network) {
+    const Key network_first = first | static_cast<Key>(network) << 8;
+    while (range + 1 < firsts_.size() && firsts_[range + 1] <= network_first) ++range;
+    const bool mixed = range + 1 < firsts_.size() && firsts_[range + 1] <= (network_first | 0xFFU);
+    const std::uint64_t answer = mixed ? kMixed : static_cast<unsigned>(allowed(range));
+    line.words[network / 32] |= answer << 2 * (network % 32);
+  }
+  return line;
+}
+
 // Without branches on the address where it counts: nobody's traffic can be made slow to look up.
 template <typename Key>
-bool AccessList::Ranges<Key>::search(std::size_t block, Key address) const noexcept {
-  const Block b = blocks_[block];
+bool AccessList::Ranges<Key>::search(const Block& b, Key address) const noexcept {
   const auto part = static_cast<std::size_t>((address & ((Key{1} << kBlockShift) - 1)) >> b.shift);
   const std::uint32_t* const entry = index_.data() + b.index + part;
   std::size_t at = entry[0];  // its range starts at or before the address

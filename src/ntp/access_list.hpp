@@ -72,8 +72,9 @@ class AccessList {
  private:
   // Ranges of addresses, each from its first to the next one's, allowed and denied in turn; all of the
   // family's are in one. The upper 16 bits alone decide for most clients, from a table that stays in cache
-  // whatever the number of rules. A block of them that is divided has an index of its own, as fine as it has
-  // ranges, which says between which of them to search: two or three, unless they crowd.
+  // whatever the number of rules. For a block of them that is divided, an IPv4 family has a cache line that
+  // decides by the upper 24 bits, but where even they are divided; then, as for IPv6, an index as fine as the
+  // block has ranges says between which of them to search: two or three, unless they crowd.
   template <typename Key>
   class Ranges {
    public:
@@ -82,22 +83,40 @@ class AccessList {
     [[nodiscard]] bool allows(Key address) const noexcept {
       const auto block = static_cast<std::size_t>(address >> kBlockShift);
       const std::uint8_t short_answer = short_answers_[block];
-      return short_answer == kLookFurther ? search(block, address) : short_answer != 0;
+      if (short_answer != kLookFurther) return short_answer != 0;
+      const std::uint32_t number = numbers_[block];
+      if constexpr (kHasLines) {
+        const unsigned answer = line_answer(lines_[number], static_cast<unsigned>(address >> 8 & 0xFFU));
+        if (__builtin_expect(answer != kMixed, true)) return answer != 0;
+      }
+      return search(blocks_[number], address);
     }
 
    private:
     static constexpr std::uint8_t kLookFurther = 255;
     static constexpr unsigned kBlockShift = sizeof(Key) * 8 - 16;
+    static constexpr bool kHasLines = sizeof(Key) == 4;
     struct Block {
       std::uint32_t index = 0;  // where its part of index_ starts
       std::uint32_t shift = 0;  // of an address, to its place there
     };
+    // Two bits for each of the 256 networks of a block: denied, allowed, or both.
+    static constexpr unsigned kMixed = 2;
+    struct alignas(64) Line {
+      std::array<std::uint64_t, 8> words{};
+    };
+    [[nodiscard]] static unsigned line_answer(const Line& line, unsigned network) noexcept {
+      return static_cast<unsigned>(line.words[network / 32] >> 2 * (network % 32) & 3U);
+    }
     [[nodiscard]] bool allowed(std::size_t range) const noexcept { return (range & 1U) != odd_if_denied_; }
-    [[nodiscard]] bool search(std::size_t block, Key address) const noexcept;
+    [[nodiscard]] bool search(const Block& block, Key address) const noexcept;
+    [[nodiscard]] Line line_of(Key first, std::uint32_t range) const;
     void divide(std::size_t block, Key first, std::uint32_t range, std::size_t starts);
 
     std::vector<std::uint8_t> short_answers_;  // by the upper 16 bits: 0, 1 or kLookFurther
-    std::vector<Block> blocks_;                // by the upper 16 bits, up to the last divided one
+    std::vector<std::uint32_t> numbers_;       // by the upper 16 bits: which of the divided blocks it is
+    std::vector<Line> lines_;                  // by that number
+    std::vector<Block> blocks_;                // by that number
     std::vector<std::uint32_t> index_;         // the range of a part's first address, and of the one after
     std::vector<Key> firsts_;                  // sorted, the first is 0
     unsigned odd_if_denied_;                   // 0: the odd ranges are allowed
