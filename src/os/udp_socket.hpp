@@ -29,6 +29,14 @@ struct UdpOptions {
   int receive_buffer = 0;      // bytes; 0: system default
 };
 
+// A receive timestamp of the network interface. (Not inside Datagram: clang 14 could not make an optional of
+// it.)
+struct HardwareReceipt {
+  WallTime time;  // on the clock of that interface
+  unsigned interface_index = 0;
+  unsigned length = 0;  // bytes of the frame, without its checksum
+};
+
 // One message; the payload lives in the ReceiveBatch until its next use, and may be overwritten by the
 // answer.
 struct Datagram {
@@ -38,12 +46,7 @@ struct Datagram {
   IpAddress local;        // our own address to answer from; equal to destination for unicast
   unsigned interface_index = 0;
   std::optional<WallTime> received;  // CLOCK_REALTIME when the kernel took it from the driver
-  struct Hardware {
-    WallTime time;  // on the clock of that interface
-    unsigned interface_index = 0;
-    unsigned length = 0;  // bytes of the frame, without its checksum
-  };
-  std::optional<Hardware> hardware;
+  std::optional<HardwareReceipt> hardware;
   bool truncated = false;  // longer than kMaxLength: the payload holds its beginning
 };
 
