@@ -61,11 +61,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(frame.length <= size);
   if (is_ntp_answer(frame.verdict)) {
     server::finish({&frame, 1}, {0xE000'0000'0001'0000U}, snapshot, state);
-    const std::byte* reply = buffer.get() + frame.parsed.payload_offset;
+    const std::byte* udp =
+        frame.plain_udp != nullptr ? frame.plain_udp : buffer.get() + frame.parsed.udp_offset;
+    const std::byte* reply = udp + net::udp::kHeaderSize;
     const auto mode = ntp::mode(reply);
     require(mode == ntp::Mode::server || mode == ntp::Mode::symmetric_passive);
-    const std::span<const std::byte> payload{reply, load_be16(reply - 4) - 8U};  // its UDP length
-    require(payload.size() <= frame.parsed.payload_length);
+    const auto udp_length = load_be16(udp + 4);
+    const auto request_length =
+        load_be16(reinterpret_cast<const std::byte*>(data) + (udp - buffer.get()) + 4);
+    require(udp_length <= request_length);
+    const std::span<const std::byte> payload{reply, udp_length - 8U};
     if (frame.key != nullptr)
       require(ntp::verify_mac(kTables->keys, payload, ntp::kHeaderLength) == frame.key);
     else
@@ -73,9 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require((ntp::timestamp(reply, ntp::offset::kReceive).value & 1U) == 1);
     require((ntp::timestamp(reply, ntp::offset::kTransmit).value & 1U) == 0);
     net::ParsedFrame parsed;
-    require(net::parse({buffer.get(), frame.length},
-                       net::source_port({buffer.get(), frame.length}, frame.parsed),
-                       parsed) != Verdict::ip_checksum_bad);
+    require(net::parse({buffer.get(), frame.length}, load_be16(udp), parsed) != Verdict::ip_checksum_bad);
     // A reply fed back gets no answer: two servers can never play ping-pong.
     server::Frame echo{buffer.get(), frame.length, {}, {}, {}};
     server::answer({&echo, 1}, snapshot, *kTables, addresses_of({buffer.get(), frame.length}), state);
