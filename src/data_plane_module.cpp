@@ -93,7 +93,7 @@ Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& con
   options.idle = config.worker_idle;
   options.hugepages = config.hugepages;
   options.client_log = !config.no_client_log;
-  options.clients = control::client_capacity_per_table(config);
+  options.clients = control::client_capacities(config).worker;
   options.secret = *secret;
   for (const control::HwTimestamp& line : config.hw_timestamps)
     for (const auto& configured : config.dataplanes)

@@ -76,7 +76,7 @@ Controller::Controller(const Config& config, Environment environment, Parts part
       environment_{std::move(environment)},
       state_{make_tables(config_, parts.ntp_access, {}, {}), time_settings(config_), parts.seed,
              config_.no_client_log ? nullptr
-                                   : std::make_unique<ntp::ClientTable>(client_capacity_per_table(config_),
+                                   : std::make_unique<ntp::ClientTable>(client_capacities(config_).kernel,
                                                                         parts.client_secret)},
       report_{state_},
       commands_{*this},

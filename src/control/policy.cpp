@@ -59,21 +59,26 @@ clock::LocalConfig local_config(const Settings& settings) {
   return local;
 }
 
-ntp::ClientCapacity client_capacity_per_table(const Settings& settings) {
+ClientCapacities client_capacities(const Settings& settings) {
+  using ntp::ClientTable;
+  constexpr std::size_t kKernelShare = 16;
   if (settings.no_client_log) return {};
-  ntp::ClientCapacity all;
+  const std::size_t workers = std::max<std::size_t>(settings.worker_cpus.size(), 1);
+  std::size_t tables = 0;
+  for (const auto& port : settings.dataplanes) tables += std::min<std::size_t>(port.queues, workers);
+
+  ntp::ClientCapacity kernel{std::size_t{1} << 16, std::size_t{1} << 14};
+  ntp::ClientCapacity all_workers{std::size_t{1} << 20, std::size_t{1} << 18};
   if (settings.client_log_limit) {
     // Half of the bytes for each family.
     const auto half = static_cast<std::size_t>(*settings.client_log_limit) / 2;
-    all = {half / ntp::ClientTable::kBytesPerIpv4Client, half / ntp::ClientTable::kBytesPerIpv6Client};
-  } else {
-    const std::size_t clients = settings.dataplanes.empty() ? std::size_t{1} << 16 : std::size_t{1} << 20;
-    all = {clients, clients / 4};
+    const ntp::ClientCapacity all{half / ClientTable::kBytesPerIpv4Client,
+                                  half / ClientTable::kBytesPerIpv6Client};
+    kernel = tables == 0 ? all : ntp::ClientCapacity{all.ipv4 / kKernelShare, all.ipv6 / kKernelShare};
+    all_workers = {all.ipv4 - kernel.ipv4, all.ipv6 - kernel.ipv6};
   }
-  const std::size_t workers = std::max<std::size_t>(settings.worker_cpus.size(), 1);
-  std::size_t tables = 1;  // the kernel sockets'; a worker has one for each port
-  for (const auto& port : settings.dataplanes) tables += std::min<std::size_t>(port.queues, workers);
-  return {all.ipv4 / tables, all.ipv6 / tables};
+  if (tables == 0) return {kernel, {}};
+  return {kernel, {all_workers.ipv4 / tables, all_workers.ipv6 / tables}};
 }
 
 ntp::RateLimit ntp_rate_limit(const RateLimit& configured) {

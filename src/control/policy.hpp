@@ -31,10 +31,14 @@ using Resolve = std::function<Result<std::vector<IpAddress>>(const std::string& 
 [[nodiscard]] std::chrono::seconds default_orphan_wait(const Settings& settings);
 [[nodiscard]] clock::LocalConfig local_config(const Settings& settings);
 
-// Clients that each NTP client log has room for, so that all workers' and the kernel sockets' together stay
-// within clientloglimit. Without one: 1 M IPv4 clients on a host with a data plane, else 64 K, and a quarter
-// as many of IPv6.
-[[nodiscard]] ntp::ClientCapacity client_capacity_per_table(const Settings& settings);
+// Clients that the NTP client logs have room for: the kernel sockets', and that of each worker on each port.
+// All together stay within clientloglimit, of which the kernel sockets have a sixteenth beside a data plane.
+// Without one: the kernel sockets 64 K IPv4 clients, the workers 1 M, and a quarter as many of IPv6.
+struct ClientCapacities {
+  ntp::ClientCapacity kernel;
+  ntp::ClientCapacity worker;
+};
+[[nodiscard]] ClientCapacities client_capacities(const Settings& settings);
 [[nodiscard]] ntp::RateLimit ntp_rate_limit(const RateLimit& configured);
 
 // -q and -Q: the same sources and clock settings, and no service; -Q does not even claim the pid file.

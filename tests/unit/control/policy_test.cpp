@@ -61,24 +61,29 @@ TEST_CASE("a given waitunsynced is what counts") {
 TEST_CASE("all client logs together stay within clientloglimit") {
   Settings s;
   s.client_log_limit = 9'600'000;
-  CHECK(client_capacity_per_table(s).ipv4 == 200'000);
-  CHECK(client_capacity_per_table(s).ipv6 == 100'000);
-  CHECK(ntp::ClientTable::memory_needed(client_capacity_per_table(s)) <= 9'600'000 + 64 * 16);
+  CHECK(client_capacities(s).kernel.ipv4 == 200'000);
+  CHECK(client_capacities(s).kernel.ipv6 == 100'000);
+  CHECK(ntp::ClientTable::memory_needed(client_capacities(s).kernel) <= 9'600'000 + 64 * 16);
   s.dataplanes.resize(2);
   s.dataplanes[0].queues = 4;
   s.worker_cpus = {1, 2};
-  // Two workers on the first port, one on the second, and the kernel sockets.
-  CHECK(client_capacity_per_table(s).ipv4 == 50'000);
+  // Two workers on the first port, one on the second.
+  CHECK(client_capacities(s).kernel.ipv4 == 12'500);
+  CHECK(client_capacities(s).worker.ipv4 == 62'500);
+  CHECK(client_capacities(s).worker.ipv6 == 31'250);
 }
 
-TEST_CASE("a host with a data plane has room for a million clients, unless told otherwise") {
+TEST_CASE("a data plane has room for a million clients, unless told otherwise") {
   Settings s;
-  CHECK(client_capacity_per_table(s).ipv4 == 65'536);
+  CHECK(client_capacities(s).kernel.ipv4 == 65'536);
   s.dataplanes.resize(1);
-  s.dataplanes[0].queues = 3;
-  s.worker_cpus = {1, 2, 3};
-  CHECK(client_capacity_per_table(s).ipv4 * 4 == 1 << 20);
-  CHECK(client_capacity_per_table(s).ipv6 * 4 == 1 << 18);
+  s.worker_cpus = {1};
+  CHECK(client_capacities(s).worker.ipv4 == 1 << 20);
+  s.dataplanes[0].queues = 4;
+  s.worker_cpus = {1, 2, 3, 4};
+  CHECK(client_capacities(s).kernel.ipv4 == 65'536);
+  CHECK(client_capacities(s).worker.ipv4 * 4 == 1 << 20);
+  CHECK(client_capacities(s).worker.ipv6 * 4 == 1 << 18);
 }
 
 TEST_CASE("a rate limit that is not configured limits nobody") {
