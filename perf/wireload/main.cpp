@@ -170,9 +170,6 @@ Result<int> report_run(const report::Run& run, const std::string& remarks, const
     if (auto written = write_file(o.json_file, report::to_json(run)); !written)
       return tl::make_unexpected(written.error());
   if (!o.plot_file.empty())
-    if (auto written = write_file(o.plot_file, report::load_curve_svg({&run, 1}, o.label)); !written)
-      return tl::make_unexpected(written.error());
-  if (!o.plot_file.empty())
     if (auto written = write_file(o.plot_file, report::load_curve_svg({&run, 1}, "")); !written)
       return tl::make_unexpected(written.error());
   if (o.require_loss_below)

@@ -8,6 +8,8 @@
 #include <limits>
 #include <new>
 
+#include "base/random.hpp"
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -27,9 +29,10 @@ constexpr std::uint32_t kMost32 = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t kIntervalMask = 0x7F;
 constexpr std::uint32_t kNone = 1;  // 0 is left to mean an empty slot
 constexpr int kLowestInterval = -5 * 4;
+constexpr std::uint32_t kCodeOfShortest = kNone + 1;
 constexpr std::int8_t decode(std::uint32_t code) noexcept {
-  return code <= kNone ? ClientRecord::kNoInterval
-                       : static_cast<std::int8_t>(static_cast<int>(code) - 2 + kLowestInterval);
+  if (code <= kNone) return ClientRecord::kNoInterval;
+  return static_cast<std::int8_t>(static_cast<int>(code - kCodeOfShortest) + kLowestInterval);
 }
 
 // key: tag 22 | timeout interval 7 | dropped 1 | 0 | in use 1
@@ -46,7 +49,6 @@ constexpr std::uint32_t kMostDrops = (1U << 14) - 1;
 std::uint32_t interval_code(std::uint32_t sixteenths) noexcept {
   constexpr double kShortest = 0.5;
   constexpr double kLongest = 1.25 * (1 << 30);
-  constexpr std::uint32_t kCodeOfShortest = 2;
   constexpr auto kBias =
       static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(kShortest) >> 50) - kCodeOfShortest;
   const double ticks = std::min(std::max(static_cast<double>(sixteenths), kShortest), kLongest);
@@ -247,7 +249,7 @@ inline Admission ClientTable::count(const Slot& slot, std::uint32_t tag, std::ui
   if (__builtin_expect(tokens >= limit.price, true)) {
     tokens -= limit.price;
   } else {
-    random = random * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;  // Knuth's MMIX
+    random = next_of_burst(random);
     const bool leaks = (random >> 32 & ((1U << limit.leak) - 1)) == 0;
     // A client that asks twice as often when it is not answered costs less when it is.
     const bool impatient = timeout > kNone && timeout + 4 < interval;

@@ -114,10 +114,6 @@ class ClientTable {
   [[nodiscard]] std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t evicted() const noexcept { return evicted_.load(std::memory_order_relaxed); }
 
-  template <bool kLimited>
-  [[nodiscard]] std::size_t admit_known(Batch& batch, std::size_t size, std::uint32_t uptime,
-                                        const RateLimit& limit, std::uint64_t& random) noexcept;
-
  private:
   static constexpr std::size_t kLanes = 4;             // records in a line
   static constexpr std::size_t kWays = 2 * kLanes;     // in a bucket
@@ -181,6 +177,9 @@ class ClientTable {
   [[nodiscard]] static std::size_t lane_in(const Line& line, std::uint32_t tag) noexcept;
   [[nodiscard]] Slot replace(const Place& place, const std::byte* ipv6, std::uint32_t uptime,
                              std::uint32_t tokens) noexcept;
+  template <bool kLimited>
+  [[nodiscard]] static std::size_t admit_known(Batch& batch, std::size_t size, std::uint32_t uptime,
+                                               const RateLimit& limit, std::uint64_t& random) noexcept;
   template <bool kLimited>
   [[nodiscard]] static Admission count(const Slot& slot, std::uint32_t tag, std::uint32_t uptime,
                                        const RateLimit& limit, std::uint64_t& random) noexcept;

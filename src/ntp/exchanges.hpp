@@ -18,8 +18,8 @@ namespace wiretime::ntp {
 class ExchangeLine {
  public:
   // From high to low: 32 bits that tell receive timestamps apart, 4 of the clock's epoch, 28 of the time from
-  // the receive to the transmit timestamp in 2^-32 s. 0: empty. Nobody remembered for another is found but
-  // once in 2^29 requests with a foreign origin, and what such a client gets fails its own checks.
+  // the receive to the transmit timestamp in 2^-32 s. 0: empty. A request with an origin
+  // that was never remembered finds one of the eight by chance once in 2^29 times.
   using Entry = std::uint64_t;
   static constexpr std::size_t kEntries = 8;
   static constexpr std::int64_t kLongestStay = (std::int64_t{1} << 28) - 1;  // 62 ms
@@ -61,7 +61,7 @@ class ExchangeLine {
 static_assert(sizeof(ExchangeLine) == 64);
 
 // The stamps of a request that tell interleaved from basic mode, before the reply is written over them.
-struct ServedStamps {
+struct InterleavingStamps {
   std::uint64_t origin;  // as they stand in memory
   std::uint64_t receive;
   bool differ;  // receive from transmit
@@ -69,7 +69,7 @@ struct ServedStamps {
   [[nodiscard]] static bool has_origin(const std::byte* request) noexcept {
     return load_raw<std::uint64_t>(request + offset::kOrigin) != 0;
   }
-  [[nodiscard]] static ServedStamps of(const std::byte* request) noexcept {
+  [[nodiscard]] static InterleavingStamps of(const std::byte* request) noexcept {
     const auto receive = load_raw<std::uint64_t>(request + offset::kReceive);
     return {load_raw<std::uint64_t>(request + offset::kOrigin), receive,
             receive != load_raw<std::uint64_t>(request + offset::kTransmit)};
@@ -84,8 +84,9 @@ struct Exchange {
 
 // Makes a basic reply, complete but for its transmit timestamp, an interleaved one where the request asks for
 // that and the reply before is remembered: that one's transmit timestamp is filled in.
-[[nodiscard]] inline Exchange interleave(ExchangeLine& line, const ServedStamps& request, std::byte* reply,
-                                         std::uint8_t epoch, std::uint64_t random) noexcept {
+[[nodiscard]] inline Exchange interleave(ExchangeLine& line, const InterleavingStamps& request,
+                                         std::byte* reply, std::uint8_t epoch,
+                                         std::uint64_t random) noexcept {
   const NtpTimestamp before{byte_swap(request.origin)};
   ExchangeLine::Entry* const entry = line.find(before, epoch);
   if (entry == nullptr) return {line.room(random), false};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "server/burst.hpp"
 
+#include "base/random.hpp"
 #include "net/plain_frame.hpp"
 #include "ntp/packet.hpp"
 #include "ntp/response.hpp"
@@ -11,11 +12,6 @@ namespace wiretime::server {
 namespace {
 
 using Shape = net::PlainShape<ntp::kHeaderLength>;
-
-// Knuth's MMIX generator, from a good seed each burst: its upper bits are random enough for what is below
-// our precision.
-constexpr std::uint64_t kLcgMultiplier = 6'364'136'223'846'793'005U;
-constexpr std::uint64_t kLcgIncrement = 1'442'695'040'888'963'407U;
 
 Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tables& tables,
                    const LocalAddresses& ours, WorkerState& state) noexcept {
@@ -115,7 +111,7 @@ class PlainPath {
       const ntp::ClientTable::Place place = place_of<Family>(source);
       ntp::ClientTable::prefetch(place);
       batch_.places[count] = place;
-      if (__builtin_expect(ntp::ServedStamps::has_origin(udp + net::udp::kHeaderSize), false))
+      if (__builtin_expect(ntp::InterleavingStamps::has_origin(udp + net::udp::kHeaderSize), false))
         __builtin_prefetch(&clients_->exchanges(place), 1);
       if constexpr (Family::kIpv6) batch_.ipv6[count] = source;
     }
@@ -155,7 +151,7 @@ class PlainPath {
              std::uint64_t& random) noexcept {
     std::byte* const udp = frame.plain_udp;
     std::byte* const payload = udp + net::udp::kHeaderSize;
-    random = random * kLcgMultiplier + kLcgIncrement;
+    random = next_of_burst(random);
     frame.length = static_cast<std::uint32_t>(payload + ntp::kHeaderLength - frame.data);
     net::swap_macs(frame.data);
     if (frame.plain_ipv6)
@@ -163,11 +159,11 @@ class PlainPath {
     else
       net::reverse_plain<net::PlainIpv4>(udp, shape_);
     frame.exchange = {};
-    if (__builtin_expect(place == nullptr || !ntp::ServedStamps::has_origin(payload), true)) {
+    if (__builtin_expect(place == nullptr || !ntp::InterleavingStamps::has_origin(payload), true)) {
       reply.write(payload, frame.verdict, frame.receive, random >> 32);
       return;
     }
-    const auto stamps = ntp::ServedStamps::of(payload);
+    const auto stamps = ntp::InterleavingStamps::of(payload);
     reply.write(payload, frame.verdict, frame.receive, random >> 32);
     if (frame.verdict == Verdict::answered)
       frame.exchange =
@@ -229,7 +225,7 @@ void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSna
   for (Frame& frame : frames) {
     if (!is_ntp_answer(frame.verdict)) continue;
     if (__builtin_expect(frame.plain_udp != nullptr, true)) {
-      random = random * kLcgMultiplier + kLcgIncrement;
+      random = next_of_burst(random);
       std::byte* const payload = frame.plain_udp + net::udp::kHeaderSize;
       if (__builtin_expect(frame.exchange.entry == nullptr, true))
         ntp::ReplyTemplate::stamp(payload, transmit, noise_mask, random >> 32);

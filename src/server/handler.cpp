@@ -26,7 +26,7 @@ Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const
         answer.length + ntp::mac_length(*answer.key, ntp::version(message.payload.data())));
   }
   std::byte* const payload = message.payload.data();
-  const auto stamps = ntp::ServedStamps::of(payload);
+  const auto stamps = ntp::InterleavingStamps::of(payload);
   ntp::ReplyTemplate{snapshot, message.receive, tables.rate_limit.interval}.write(
       payload, answer.verdict, message.receive, state.random.next());
   if (state.clients && stamps.origin != 0 && answer.verdict == Verdict::answered)

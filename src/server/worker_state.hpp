@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/counters.hpp"
+#include "base/random.hpp"
 #include "base/verdict.hpp"
 #include "ntp/client_table.hpp"
 
@@ -31,28 +32,6 @@ enum class Feature : std::uint8_t {
   interleaved,    // told when the reply before left
   exchange_held,  // the first reply in a place where one is remembered
   kCount,
-};
-
-// xoroshiro128++ (Blackman and Vigna, public domain): stamps' low bits need speed and no pattern, not
-// secrecy.
-class Random {
- public:
-  explicit Random(std::array<std::uint64_t, 2> seed) noexcept : s_{seed[0] | 1U, seed[1]} {}
-  [[nodiscard]] std::uint64_t next() noexcept {
-    const std::uint64_t s0 = s_[0];
-    std::uint64_t s1 = s_[1];
-    const std::uint64_t result = rotate(s0 + s1, 17) + s0;
-    s1 ^= s0;
-    s_[0] = rotate(s0, 49) ^ s1 ^ (s1 << 21);
-    s_[1] = rotate(s1, 28);
-    return result;
-  }
-
- private:
-  static constexpr std::uint64_t rotate(std::uint64_t x, int k) noexcept {
-    return (x << k) | (x >> (64 - k));
-  }
-  std::array<std::uint64_t, 2> s_;
 };
 
 struct WorkerState {
