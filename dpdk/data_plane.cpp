@@ -73,6 +73,10 @@ int run_worker(void* worker) {
   return 0;
 }
 
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 std::string format_mac(const net::MacAddress& mac) {
   std::string text;
   for (const std::byte b : mac)
@@ -138,10 +142,9 @@ void DataPlane::place(const DataPlaneOptions& options) {
 
 Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
   for (const auto& config : options.ports) {
-    const auto& generic = options.generic_xdp;
     PortOptions wanted;
     wanted.number = static_cast<unsigned>(ports_.size());
-    wanted.copy_mode = std::find(generic.begin(), generic.end(), config.device) != generic.end();
+    wanted.copy_mode = contains(options.generic_xdp, config.device);
     for (const PlacedQueue& q : placed_)
       if (q.port == ports_.size()) wanted.nodes.push_back(q.node != kUnknownNode ? q.node : q.cpu_node);
     auto port = Port::open(config, wanted, driver_log_);
@@ -149,9 +152,8 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
     auto served = std::make_unique<ServedPort>();
     served->port = std::move(*port);
     served->owned = owned_port(*served->port);
-    const auto& plain = options.no_cross_stamps;
     served->clock = std::make_unique<PortClock>(
-        config, PortClock::Options{std::find(plain.begin(), plain.end(), config.device) != plain.end()});
+        config, PortClock::Options{contains(options.no_cross_stamps, config.device)});
     const Port& p = *served->port;
     infos_.push_back({p.name(),
                       p.driver(),
@@ -197,8 +199,9 @@ void DataPlane::add_queue(ServedPort& served, const PlacedQueue& placed, const D
   q.state = state_of(port, placed.worker, options);
   q.owned = owned ? &served.owned : nullptr;
   q.nic_stamps = port.nic_stamps();
-  if (q.nic_stamps.flag != 0) q.nic_stamps.clock = &served.clock->snapshot();
   q.xdp_metadata = port.config().kind == server::DataplaneConfig::Kind::af_xdp;
+  if (q.nic_stamps.flag != 0 || contains(options.nic_stamp_xdp, port.config().device))
+    q.nic_stamps.clock = &served.clock->snapshot();
   if (port.config().kind == server::DataplaneConfig::Kind::memif) q.serve = &served.serve;
   q.announce = owned && placed.queue == 0 ? &served.announce : nullptr;
   workers_[placed.worker]->add_queue(q);

@@ -33,7 +33,8 @@ struct ClockOffsets;
 struct DataPlaneOptions {
   std::vector<server::DataplaneConfig> ports;  // at least one
   std::vector<std::string> generic_xdp;        // af_xdp interfaces whose XDP program runs in generic mode
-  std::vector<unsigned> worker_cpus;           // empty: one worker, not pinned
+  std::vector<std::string> nic_stamp_xdp;  // af_xdp interfaces whose XDP program hands on the NIC's stamps
+  std::vector<unsigned> worker_cpus;       // empty: one worker, not pinned
   std::optional<unsigned> control_cpu;
   server::WorkerIdle idle = server::WorkerIdle::nap;
   server::Hugepages hugepages = server::Hugepages::automatic;

@@ -16,6 +16,7 @@
 #include "dpdk/interrupt_gate.hpp"
 #include "dpdk/memif_socket.hpp"
 #include "dpdk/pci_device.hpp"
+#include "os/interfaces.hpp"
 
 namespace wiretime::dpdk {
 
@@ -215,8 +216,10 @@ bool Port::link_up() const {
 }
 
 std::uint32_t Port::link_speed() const {
+  // The kernel-backed drivers do not ask.
+  if (config_.kernel_owns_port()) return os::link_speed(config_.device).value_or(0);
   rte_eth_link link{};
-  if (config_.kernel_owns_port() || rte_eth_link_get_nowait(devices_.front().id, &link) != 0) return 0;
+  if (rte_eth_link_get_nowait(devices_.front().id, &link) != 0) return 0;
   return link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// When a frame arrived: the time that the XDP program left in front of it, if that is there and credible.
-// ClockOffsets: control thread writes, workers read. claim_xdp_time: worker threads.
+// When a frame arrived: what the NIC stamped it with, in the mbuf or handed on by the XDP program in front of
+// the frame, or when that program ran; if that is there and credible. ClockOffsets: control thread writes,
+// workers read. The rest: worker threads.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -32,17 +33,22 @@ inline constexpr NtpDuration kOldestStamp = NtpDuration::from(std::chrono::milli
 // And after it: nothing but the error between two ways to read one clock.
 inline constexpr NtpDuration kNewestStamp = NtpDuration::from(std::chrono::microseconds{100});
 
-// Takes the time out of the frame's headroom; a second call finds none. Never later than `now`, so that a
-// reply cannot seem to leave before its request came.
-[[nodiscard]] inline std::optional<NtpTimestamp> claim_xdp_time(rte_mbuf* frame, const ClockOffsets& offsets,
-                                                                NtpTimestamp now) noexcept {
+// Takes what the XDP program left out of the frame's headroom; a second call finds nothing.
+[[nodiscard]] inline std::optional<steer_metadata> claim_xdp_metadata(rte_mbuf* frame) noexcept {
   steer_metadata metadata;
   if (rte_pktmbuf_headroom(frame) < sizeof metadata) return std::nullopt;
   std::byte* at = rte_pktmbuf_mtod(frame, std::byte*) - sizeof metadata;
   std::memcpy(&metadata, at, sizeof metadata);
   if (metadata.magic != STEER_MAGIC) return std::nullopt;
   std::memset(at + offsetof(steer_metadata, magic), 0, sizeof metadata.magic);
+  return metadata;
+}
 
+// When the XDP program ran, if that is credible. Never later than `now`, so that a reply cannot seem to leave
+// before its request came.
+[[nodiscard]] inline std::optional<NtpTimestamp> xdp_time(const steer_metadata& metadata,
+                                                          const ClockOffsets& offsets,
+                                                          NtpTimestamp now) noexcept {
   std::int64_t offset = 0;
   if (metadata.clock == STEER_CLOCK_TAI)
     offset = offsets.from_tai_ns.load(std::memory_order_relaxed);
@@ -57,20 +63,28 @@ inline constexpr NtpDuration kNewestStamp = NtpDuration::from(std::chrono::micro
   return ahead.units > 0 ? now : time;
 }
 
-// Where a driver leaves the NIC's receive stamps in an mbuf (rte_mbuf_dyn.h), and the clock they are of.
+// Where a driver leaves the NIC's receive stamps in an mbuf (rte_mbuf_dyn.h), and the clock that they are of,
+// or those that come through the XDP program.
 struct NicStamps {
   const Seqlock<clock::NicSnapshot>* clock = nullptr;  // null: the NIC stamps nothing
   int field = -1;                                      // offset in the mbuf
-  std::uint64_t flag = 0;                              // of ol_flags: this one was stamped
+  std::uint64_t flag = 0;                              // of ol_flags: this one was stamped; 0: none in mbufs
 };
 
-// The NIC's time of the frame's end, if there is one and it is credible. `map`: of stamps.clock.
-[[nodiscard]] inline std::optional<Ticks> nic_time(const rte_mbuf* frame, const NicStamps& stamps,
-                                                   const clock::NicSnapshot& map, Ticks seen) noexcept {
-  constexpr std::uint32_t kChecksum = 4;  // bytes, behind the frame
+// What the NIC said when it received the frame, by its own clock: in the mbuf, or through the XDP program.
+[[nodiscard]] inline std::optional<std::uint64_t> nic_stamp(const rte_mbuf* frame, const NicStamps& stamps,
+                                                            const steer_metadata* metadata) noexcept {
+  if (metadata != nullptr && metadata->hardware_time != 0) return metadata->hardware_time;
   if ((frame->ol_flags & stamps.flag) == 0) return std::nullopt;
   rte_mbuf_timestamp_t stamp;
   std::memcpy(&stamp, reinterpret_cast<const std::byte*>(frame) + stamps.field, sizeof stamp);
+  return stamp;
+}
+
+// The time of the end of a frame so stamped, if that is credible. `map`: of the NIC's clock.
+[[nodiscard]] inline std::optional<Ticks> nic_time(const rte_mbuf* frame, std::uint64_t stamp,
+                                                   const clock::NicSnapshot& map, Ticks seen) noexcept {
+  constexpr std::uint32_t kChecksum = 4;  // bytes, behind the frame
   const auto arrival = map.arrival_of(stamp, seen, frame->pkt_len + kChecksum);
   if (!arrival.usable()) return std::nullopt;
   return arrival.ticks;

@@ -143,21 +143,27 @@ unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival)
       continue;
     }
     frame.receive = now;
-    stamps_[count] = server::Stamp::receive_daemon;
-    if (q.xdp_metadata) {
-      if (const auto time = claim_xdp_time(m, offsets_, now)) {
-        frame.receive = *time;
-        stamps_[count] = server::Stamp::receive_kernel;
-      }
-    } else if (q.nic_stamps.clock != nullptr) {
-      if (const auto ticks = nic_time(m, q.nic_stamps, q.nic, arrival)) {
-        frame.receive = snapshot_.time_at(*ticks);
-        stamps_[count] = server::Stamp::receive_hardware;
-      }
-    }
+    stamps_[count] = stamp(q, m, arrival, frame.receive);
     mbufs_[count++] = m;
   }
   return count;
+}
+
+// Puts the best receive time there is in the place of `time`, that of the burst; by whom it is.
+server::Stamp Worker::stamp(const Queue& q, rte_mbuf* m, Ticks arrival, NtpTimestamp& time) noexcept {
+  const auto metadata = q.xdp_metadata ? claim_xdp_metadata(m) : std::nullopt;
+  if (q.nic_stamps.clock != nullptr) {
+    const auto said = nic_stamp(m, q.nic_stamps, metadata ? &*metadata : nullptr);
+    if (const auto ticks = said ? nic_time(m, *said, q.nic, arrival) : std::nullopt) {
+      time = snapshot_.time_at(*ticks);
+      return server::Stamp::receive_hardware;
+    }
+  }
+  if (const auto ran = metadata ? xdp_time(*metadata, offsets_, time) : std::nullopt) {
+    time = *ran;
+    return server::Stamp::receive_kernel;
+  }
+  return server::Stamp::receive_daemon;
 }
 
 // Keeps the frames that hold replies, together at the front; the others end here.

@@ -39,7 +39,7 @@ struct PortQueue {
   rte_mempool* pool = nullptr;
   server::WorkerState* state = nullptr;
   const OwnedPort* owned = nullptr;  // null: the kernel owns the port, its addresses are in Tables
-  bool xdp_metadata = false;         // frames carry the XDP program's receive time
+  bool xdp_metadata = false;         // frames carry the XDP program's receive time, and maybe the NIC's
   NicStamps nic_stamps;
   const std::atomic<bool>* serve = nullptr;  // writer: control thread; false: hands off. null: always serve
   std::atomic<bool>* announce = nullptr;     // writers: control thread sets, worker clears; null: never
@@ -81,6 +81,7 @@ class Worker {
 
   unsigned serve(Queue& q) noexcept;
   [[nodiscard]] unsigned take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival) noexcept;
+  [[nodiscard]] server::Stamp stamp(const Queue& q, rte_mbuf* m, Ticks arrival, NtpTimestamp& time) noexcept;
   [[nodiscard]] unsigned sort_out(Queue& q, unsigned count, Ticks now) noexcept;
   void send(Queue& q, unsigned count, Ticks departure) noexcept;
   void announce(Queue& q) noexcept;

@@ -8,7 +8,7 @@
 #include "ring_port.hpp"
 
 using namespace wiretime;
-using dpdk::claim_xdp_time;
+using dpdk::claim_xdp_metadata;
 using dpdk::test::RingPort;
 using dpdk::test::Serving;
 using wiretime::test::frame_with;
@@ -19,9 +19,15 @@ namespace {
 constexpr std::int64_t kNowNs = 1'790'000'000'123'456'789;
 const NtpTimestamp kNow = NtpTimestamp::from(WallTime{Nanoseconds{kNowNs}});
 
-void stamp(rte_mbuf* m, std::uint32_t clock, std::int64_t ns, std::uint32_t magic = STEER_MAGIC) {
-  const steer_metadata metadata{magic, clock, static_cast<std::uint64_t>(ns), 0};
+void stamp(rte_mbuf* m, std::uint32_t clock, std::int64_t ns, std::uint32_t magic = STEER_MAGIC,
+           std::uint64_t hardware = 0) {
+  const steer_metadata metadata{magic, clock, static_cast<std::uint64_t>(ns), hardware};
   std::memcpy(rte_pktmbuf_mtod(m, std::byte*) - sizeof metadata, &metadata, sizeof metadata);
+}
+
+std::optional<NtpTimestamp> claim_xdp_time(rte_mbuf* m, const dpdk::ClockOffsets& offsets, NtpTimestamp now) {
+  const auto metadata = claim_xdp_metadata(m);
+  return metadata ? dpdk::xdp_time(*metadata, offsets, now) : std::nullopt;
 }
 
 struct Buffer {
@@ -118,8 +124,9 @@ namespace {
 
 // A port whose frames were stamped by a NIC that counts nanoseconds, as a driver would leave them.
 struct Stamped {
-  explicit Stamped(const std::string& name) : s(name) {
-    REQUIRE(rte_mbuf_dyn_rx_timestamp_register(&stamps.field, &stamps.flag) == 0);
+  enum class Where { mbuf, metadata };
+  explicit Stamped(const std::string& name, Where where = Where::mbuf) : s(name) {
+    if (where == Where::mbuf) REQUIRE(rte_mbuf_dyn_rx_timestamp_register(&stamps.field, &stamps.flag) == 0);
     const double hertz = static_cast<double>(rte_get_tsc_hz());
     map.anchor_nic = 1'000'000'000'000;
     map.anchor_ticks = os::read_tsc();
@@ -131,6 +138,7 @@ struct Stamped {
     stamps.clock = &published;
     s.queue = s.port.queue(s.fixture.state);
     s.queue->nic_stamps = stamps;
+    s.queue->xdp_metadata = where == Where::metadata;
     s.start();
     s.fixture.snapshot.rate =
         static_cast<std::uint64_t>(std::ldexp(1 / hertz, 32 + clock::TimeSnapshot::kRateShift));
@@ -145,6 +153,16 @@ struct Stamped {
     rte_mbuf* m = s.port.allocate(frame_with({}, ntp_request()));
     std::memcpy(reinterpret_cast<std::byte*>(m) + stamps.field, &stamp, sizeof stamp);
     if (flagged) m->ol_flags |= stamps.flag;
+    return answer_to(m);
+  }
+  // The same when the XDP program ran `ago` ns before the snapshot's anchor, and had this from the NIC.
+  [[nodiscard]] NtpTimestamp answer_xdp(std::int64_t ago, std::uint64_t hardware) {
+    const auto anchor = s.fixture.snapshot.anchor_time.near(WallTime{Nanoseconds{kNowNs}});
+    rte_mbuf* m = s.port.allocate(frame_with({}, ntp_request()));
+    stamp(m, STEER_CLOCK_TAI, anchor.time_since_epoch().count() - ago, STEER_MAGIC, hardware);
+    return answer_to(m);
+  }
+  [[nodiscard]] NtpTimestamp answer_to(rte_mbuf* m) {
     s.port.give(m);
     REQUIRE(s.worker.walk() == 1);
     const auto reply = s.port.take();
@@ -199,4 +217,55 @@ TEST_CASE("a stamp of the preamble becomes the time of the frame's end") {
   const auto frame = frame_with({}, ntp_request());
   const auto wire = static_cast<std::int64_t>(frame.size() + 4) * 80;
   CHECK(std::abs(port.off(port.answer(stamp), stamp) - wire) < 1000);
+}
+
+TEST_CASE(
+    "the NIC's stamp that came through the XDP program is what the answer says, and counted as hardware") {
+  Stamped port{"xdp_nic", Stamped::Where::metadata};
+  const std::uint64_t stamp = port.now() - 3'000'000;
+  CHECK(std::abs(port.off(port.answer_xdp(1'000'000, stamp), stamp)) < 1000);
+  CHECK(std::abs(port.off(port.answer_xdp(1'000'000, stamp + (std::uint64_t{1} << 32)), stamp)) < 1000);
+  CHECK(port.s.count(server::Stamp::receive_hardware) == 2);
+  CHECK(port.s.count(server::Stamp::receive_kernel) == 0);
+  CHECK(port.s.count(server::Stamp::receive_daemon) == 0);
+
+  // Also when nobody can say what clock the program read.
+  rte_mbuf* m = port.s.port.allocate(frame_with({}, ntp_request()));
+  ::stamp(m, 77, 0, STEER_MAGIC, stamp);
+  CHECK(std::abs(port.off(port.answer_to(m), stamp)) < 1000);
+
+  const double hertz = static_cast<double>(rte_get_tsc_hz());
+  port.map.wire_rate = static_cast<std::uint32_t>(hertz * 8 / 100e6 * 65536);  // 100 Mbit/s
+  port.published.store(port.map);
+  const auto wire = static_cast<std::int64_t>(frame_with({}, ntp_request()).size() + 4) * 80;
+  CHECK(std::abs(port.off(port.answer_xdp(1'000'000, stamp), stamp) - wire) < 1000);
+  CHECK(port.s.count(server::Stamp::receive_hardware) == 4);
+}
+
+TEST_CASE("without a stamp of the NIC's to believe, the XDP program's time stands in") {
+  Stamped port{"xdp_nic_bad", Stamped::Where::metadata};
+  const std::uint64_t stamp = port.now() - 3'000'000;
+  const std::uint64_t none = 0;
+  const std::uint64_t ancient = stamp - 1'000'000'000;
+  const std::uint64_t future = stamp + 1'000'000'000;
+  const NtpTimestamp anchor = port.s.fixture.snapshot.anchor_time;
+  std::uint64_t answers = 0;
+  const auto falls_back = [&](std::uint64_t hardware) {
+    CHECK(std::abs((anchor - port.answer_xdp(2'000'000, hardware)).nanoseconds().count() - 2'000'000) < 1000);
+    CHECK(port.s.count(server::Stamp::receive_kernel) == ++answers);
+    CHECK(port.s.count(server::Stamp::receive_hardware) == 0);
+  };
+  falls_back(none);
+  falls_back(1);
+  falls_back(ancient);
+  falls_back(future);
+  port.published.store({});  // the NIC's clock is lost
+  falls_back(stamp);
+
+  (void)port.answer_xdp(1'000'000'000'000, future);
+  CHECK(port.s.count(server::Stamp::receive_daemon) == 1);
+
+  port.published.store(port.map);
+  CHECK(std::abs(port.off(port.answer_xdp(2'000'000, stamp), stamp)) < 1000);
+  CHECK(port.s.count(server::Stamp::receive_hardware) == 1);
 }
