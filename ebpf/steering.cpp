@@ -17,6 +17,7 @@
 
 #include "base/bytes.hpp"
 #include "ebpf/attached_program.hpp"
+#include "ebpf/driver_features.hpp"
 #include "ebpf/libbpf_log.hpp"
 #include "ebpf/objects.hpp"
 
@@ -63,6 +64,16 @@ bool kernel_has_receive_stamp() {
       btf__find_by_name_kind(kernel_types, "bpf_xdp_metadata_rx_timestamp", BTF_KIND_FUNC) >= 0;
   btf__free(kernel_types);
   return found;
+}
+
+// Why the program cannot ask for the NIC's stamp; empty: it can. The kernel would load it for a driver that
+// gives none, and tell it so with every frame.
+std::string stamp_obstacle(unsigned ifindex) {
+  if (!kernel_has_receive_stamp())
+    return "the kernel has no hardware receive time for XDP programs (Linux 6.3 and later, with BTF)";
+  if (!gives_receive_stamps(ifindex).value_or(true))
+    return "the driver gives XDP programs no hardware receive time";
+  return {};
 }
 
 template <typename T>
@@ -148,30 +159,39 @@ Result<Steering> Steering::attach(const SteeringConfig& config) {
   const bool tai_clock = kernel_has_tai_clock();
   std::vector<Attempt> attempts{{false, tai_clock, SteeringMode::native},
                                 {false, tai_clock, SteeringMode::generic}};
-  if (kernel_has_receive_stamp()) attempts.insert(attempts.begin(), {true, tai_clock, SteeringMode::native});
+  std::string no_hardware_time = stamp_obstacle(ifindex);
+  if (no_hardware_time.empty()) attempts.insert(attempts.begin(), {true, tai_clock, SteeringMode::native});
 
-  std::string limitation;
   std::string last_error;
   for (const Attempt& attempt : attempts) {
     auto loaded = load(config, ifindex, attempt);
     if (!loaded) {
       if (!attempt.hardware_stamp) return tl::make_unexpected(loaded.error());
-      limitation = "driver gives XDP programs no hardware receive time";
+      last_error = loaded.error().message;
       continue;
     }
     const int error = loaded->link_to(ifindex, attempt);
     if (error == 0) {
-      loaded->limitation_ = std::move(limitation);
+      loaded->say_what_is_missing(attempt, std::move(no_hardware_time), last_error);
       return loaded;
     }
     last_error = reason_text(error);
     if (error == EPERM || error == EBUSY || error == EEXIST) break;
-    if (attempt.mode == SteeringMode::native) {
-      limitation = fmt::format(
-          "driver refuses native XDP ({}; often the MTU is too large): generic mode, slower", last_error);
-    }
   }
   return fail(fmt::format("{}: cannot attach the XDP steering program: {}", config.interface, last_error));
+}
+
+// `error`: why the attempt before this one failed.
+void Steering::say_what_is_missing(const Attempt& attempt, std::string no_hardware_time,
+                                   const std::string& error) {
+  if (attempt.mode == SteeringMode::generic) {
+    limitation_ = fmt::format(
+        "driver refuses native XDP ({}; often the MTU is too large): generic mode, slower", error);
+    no_hardware_time_ = "in generic mode XDP programs have no hardware receive time";
+  } else if (!attempt.hardware_stamp) {
+    no_hardware_time_ = no_hardware_time.empty() ? "the driver refuses a program bound to it: " + error
+                                                 : std::move(no_hardware_time);
+  }
 }
 
 Result<Steering> Steering::load(const SteeringConfig& config, unsigned ifindex, const Attempt& attempt) {
@@ -221,7 +241,6 @@ int Steering::link_to(unsigned ifindex, const Attempt& attempt) {
   link_ = Link{fd};
   mode_ = attempt.mode;
   receive_clock_ = attempt.tai_clock ? STEER_CLOCK_TAI : STEER_CLOCK_MONOTONIC;
-  asks_hardware_time_ = attempt.hardware_stamp;
   return 0;
 }
 

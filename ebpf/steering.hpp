@@ -73,10 +73,11 @@ class Steering {
   [[nodiscard]] SteeringMode mode() const noexcept { return mode_; }
   // The kernel clock of every frame's receive time.
   [[nodiscard]] steer_clock receive_clock() const noexcept { return receive_clock_; }
-  // The program also asks the driver for the NIC's stamp. That the driver can give one does not mean that it
-  // does: the NIC's receive stamping may be off, and veth has none. The stamped_* counters tell.
-  [[nodiscard]] bool asks_hardware_time() const noexcept { return asks_hardware_time_; }
-  // Why mode or stamp are not the best there is, for the log; empty when they are.
+  // Why the program does not ask the driver for the NIC's stamp as well, for the log; empty: it does. That
+  // the driver can give one does not mean that it does: the NIC's receive stamping may be off, and veth has
+  // none. The stamped_* counters tell.
+  [[nodiscard]] const std::string& no_hardware_time() const noexcept { return no_hardware_time_; }
+  // Why the mode is not the best there is, for the log; empty when it is.
   [[nodiscard]] const std::string& limitation() const noexcept { return limitation_; }
   [[nodiscard]] std::uint32_t program_id() const noexcept { return program_id_; }
 
@@ -111,6 +112,7 @@ class Steering {
   [[nodiscard]] static Result<Steering> load(const SteeringConfig& config, unsigned ifindex,
                                              const Attempt& attempt);
   [[nodiscard]] int link_to(unsigned ifindex, const Attempt& attempt);
+  void say_what_is_missing(const Attempt& attempt, std::string no_hardware_time, const std::string& error);
   [[nodiscard]] int map_fd(const char* name) const noexcept;
   // What a pair of address maps is to hold, and what it holds.
   struct AddressMaps {
@@ -127,8 +129,8 @@ class Steering {
   std::vector<IpAddress> peers_;
   SteeringMode mode_ = SteeringMode::native;
   steer_clock receive_clock_ = STEER_CLOCK_TAI;
-  bool asks_hardware_time_ = false;
   std::uint32_t program_id_ = 0;
+  std::string no_hardware_time_;
   std::string limitation_;
 };
 

@@ -8,6 +8,7 @@
 #include "dpdk/data_plane.hpp"
 #include "os/ptp_clock.hpp"
 #include "os/random.hpp"
+#include "os/stamping.hpp"
 #include "steering_set.hpp"
 
 namespace wiretime {
@@ -76,6 +77,43 @@ Result<void> check_loops(const control::Config& config, std::span<const dpdk::Po
   return {};
 }
 
+// Which packets the NIC is to stamp, where a hwtimestamp line says so. One of the interface's own comes
+// first.
+control::HwTimestamp::RxFilter filter_wanted(const control::Config& config, const std::string& interface) {
+  auto wanted = control::HwTimestamp::RxFilter::automatic;
+  for (const control::HwTimestamp& line : config.hw_timestamps) {
+    if (line.interface == interface) return line.rx_filter;
+    if (line.interface == "*") wanted = line.rx_filter;
+  }
+  return wanted;
+}
+
+// Has the NIC stamp requests, if the XDP program would hand that on. Nothing of it: why.
+std::string no_hardware_receive_time(const control::Config& config, const SteeringSet& steering,
+                                     const std::string& interface) {
+  using Filter = control::HwTimestamp::RxFilter;
+  if (std::string why = steering.no_hardware_time(interface); !why.empty()) return why;
+  const Filter filter = filter_wanted(config, interface);
+  if (filter == Filter::none || filter == Filter::ptp) return "hwtimestamp says so with rxfilter";
+  if (auto stamped = os::have_requests_stamped(interface); !stamped) return stamped.error().message;
+  return {};
+}
+
+// The af_xdp interfaces that stamp requests in hardware; the log says of each what its receive time is.
+std::vector<std::string> stamping_interfaces(const control::Config& config, const SteeringSet& steering,
+                                             os::Log& log) {
+  std::vector<std::string> stamping;
+  for (const auto& port : config.dataplanes) {
+    if (port.kind != Kind::af_xdp) continue;
+    const std::string why = no_hardware_receive_time(config, steering, port.device);
+    log.info("{}: receive time of requests: {}{}", port.device,
+             why.empty() ? "the hardware's (XDP metadata), or else the XDP program's" : "the XDP program's; ",
+             why);
+    if (why.empty()) stamping.push_back(port.device);
+  }
+  return stamping;
+}
+
 Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& config,
                                                       std::span<const IpAddress> addresses,
                                                       server::Channels& channels, os::Log& log) {
@@ -88,6 +126,7 @@ Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& con
   dpdk::DataPlaneOptions options;
   options.ports = config.dataplanes;
   options.generic_xdp = (*steering)->generic_interfaces();
+  options.nic_stamp_xdp = stamping_interfaces(config, **steering, log);
   options.worker_cpus = config.worker_cpus;
   options.control_cpu = config.control_cpu;
   options.idle = config.worker_idle;

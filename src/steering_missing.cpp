@@ -9,6 +9,7 @@ namespace {
 class NoSteering final : public SteeringSet {
  public:
   [[nodiscard]] std::vector<std::string> generic_interfaces() const override { return {}; }
+  [[nodiscard]] std::string no_hardware_time(const std::string&) const override { return "no XDP"; }
   [[nodiscard]] std::vector<status::SteeringCount> counts(const std::string&) const override { return {}; }
   void set_local_addresses(std::span<const IpAddress>) override {}
   void set_peers(std::span<const IpAddress>) override {}

@@ -28,6 +28,12 @@ class LibbpfSteering final : public SteeringSet {
     return names;
   }
 
+  [[nodiscard]] std::string no_hardware_time(const std::string& interface) const override {
+    for (const Attached& a : attached_)
+      if (a.interface == interface) return a.steering.no_hardware_time();
+    return "it has no XDP program";
+  }
+
   [[nodiscard]] std::vector<status::SteeringCount> counts(const std::string& interface) const override {
     std::vector<status::SteeringCount> counts;
     for (const Attached& a : attached_) {

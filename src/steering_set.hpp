@@ -22,6 +22,9 @@ class SteeringSet {
 
   // Interfaces whose driver has no XDP: AF_XDP must copy there.
   [[nodiscard]] virtual std::vector<std::string> generic_interfaces() const = 0;
+  // Why the program on `interface` does not hand on the NIC's receive stamps; empty: it does if there are
+  // any.
+  [[nodiscard]] virtual std::string no_hardware_time(const std::string& interface) const = 0;
   // What the program on `interface` did with frames; empty when there is none.
   [[nodiscard]] virtual std::vector<status::SteeringCount> counts(const std::string& interface) const = 0;
   virtual void set_local_addresses(std::span<const IpAddress> addresses) = 0;  // failures are logged

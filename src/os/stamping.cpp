@@ -67,4 +67,19 @@ Result<void> switch_on_stamps(const std::string& interface, StampFilter filter, 
   return ask(interface, SIOCSHWTSTAMP, &config, ioctl);
 }
 
+Result<void> have_requests_stamped(const std::string& interface, const Ioctl& ioctl) {
+  const auto able = stamp_ability(interface, ioctl);
+  if (!able || !able->clock) return fail("the interface has no hardware clock");
+  if (able->best_filter() == StampFilter::none) return fail("the hardware stamps no received NTP packets");
+  hwtstamp_config config{};
+  if (!ask(interface, SIOCGHWTSTAMP, &config, ioctl)) config = {};  // a driver that does not tell
+  if (config.rx_filter == HWTSTAMP_FILTER_ALL || config.rx_filter == HWTSTAMP_FILTER_NTP_ALL) return {};
+  const bool others = config.rx_filter != HWTSTAMP_FILTER_NONE;
+  if (others && !able->receive_all) return fail("the hardware stamps what another program asked it to");
+  config.rx_filter = system_filter(others ? StampFilter::all : able->best_filter());
+  if (auto set = ask(interface, SIOCSHWTSTAMP, &config, ioctl); !set)
+    return fail("the hardware's receive stamps cannot be switched on: " + set.error().message);
+  return {};
+}
+
 }  // namespace wiretime::os

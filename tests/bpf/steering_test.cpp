@@ -3,6 +3,8 @@
 // wire.
 #include "ebpf/steering.hpp"
 
+#include "ebpf/driver_features.hpp"
+
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
@@ -75,6 +77,14 @@ bool kernel_sees(const Fd& packet, const Bytes& frame) {
   }
 }
 
+// Bound to a device: another one refuses it. (bpf_prog_info names the device of offloaded programs only.)
+bool bound_to_device(std::uint32_t program_id) {
+  const Fd program{bpf_prog_get_fd_by_id(program_id)};
+  if (netlink_attach("lo", program.get(), XDP_FLAGS_SKB_MODE) != 0) return true;
+  REQUIRE(netlink_attach("lo", -1, XDP_FLAGS_SKB_MODE) == 0);
+  return false;
+}
+
 void enter(const Steering& steering, const XskSocket& socket) {
   const Fd map = program_map(steering.program_id(), "xsks_map");
   const std::uint32_t queue = 0;
@@ -114,6 +124,28 @@ TEST_CASE("attach puts the program on the interface and detach takes it off") {
   }
 }
 
+TEST_CASE(
+    "where kernel and driver have the NIC's receive stamp the program attached is bound to the device") {
+  const Wire wire;
+  const auto steering = Steering::attach(config_for("wtserver"));
+  REQUIRE(error_of(steering) == "no error");
+  CHECK(bound_to_device(steering->program_id()) == steering->no_hardware_time().empty());
+  CHECK(steering->limitation().empty());
+}
+
+TEST_CASE("a driver without the NIC's receive stamp gets the plain program and a reason") {
+  shell("ip tuntap add dev wttap mode tap");
+  {
+    const auto steering = Steering::attach(config_for("wttap"));
+    REQUIRE(error_of(steering) == "no error");
+    CHECK(steering->mode() == SteeringMode::native);
+    CHECK_FALSE(bound_to_device(steering->program_id()));
+    if (gives_receive_stamps(if_nametoindex("wttap")).has_value())
+      CHECK(steering->no_hardware_time() == "the driver gives XDP programs no hardware receive time");
+  }
+  shell("ip link del wttap");
+}
+
 TEST_CASE("a driver that refuses native XDP gets generic mode and a reason") {
   const Wire wire;
   shell("ip link set wtclient mtu 9000");
@@ -121,7 +153,7 @@ TEST_CASE("a driver that refuses native XDP gets generic mode and a reason") {
   auto steering = Steering::attach(config_for("wtserver"));
   REQUIRE(error_of(steering) == "no error");
   CHECK(steering->mode() == SteeringMode::generic);
-  CHECK_FALSE(steering->asks_hardware_time());
+  CHECK_THAT(steering->no_hardware_time(), Contains("generic mode"));
   CHECK_THAT(steering->limitation(), Contains("generic mode"));
 }
 

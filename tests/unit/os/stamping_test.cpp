@@ -28,6 +28,7 @@ ethtool_ts_info igb() {
 
 struct Card {
   ethtool_ts_info info = igb();
+  hwtstamp_config now{};
   std::optional<hwtstamp_config> set;
   std::string name;
   Device device;
@@ -38,6 +39,10 @@ struct Card {
       auto& asked = *reinterpret_cast<ethtool_ts_info*>(r.ifr_data);
       if (asked.cmd != ETHTOOL_GET_TS_INFO) return errno = EOPNOTSUPP, -1;
       asked = info;
+      return 0;
+    });
+    device.on<ifreq>(SIOCGHWTSTAMP, [this](ifreq& r) {
+      *reinterpret_cast<hwtstamp_config*>(r.ifr_data) = now;
       return 0;
     });
     device.on<ifreq>(SIOCSHWTSTAMP, [this](ifreq& r) {
@@ -88,9 +93,37 @@ TEST_CASE("transmit stamps are switched on together with the filter") {
   }
 }
 
+TEST_CASE(
+    "requests are stamped from now on, unless they are already, and what others have stamped stays stamped") {
+  Card card;
+  const auto wanted = [&](int filter_now) {
+    card.now = {0, HWTSTAMP_TX_ON, filter_now};
+    card.set.reset();
+    return have_requests_stamped("eth2", card.device.ioctl());
+  };
+  CHECK(wanted(HWTSTAMP_FILTER_NONE).error().message == "the hardware stamps no received NTP packets");
+  card.info.rx_filters = 1U << HWTSTAMP_FILTER_NTP_ALL;
+  REQUIRE(wanted(HWTSTAMP_FILTER_NONE));
+  CHECK(card.set->rx_filter == HWTSTAMP_FILTER_NTP_ALL);
+  CHECK(card.set->tx_type == HWTSTAMP_TX_ON);
+  CHECK_FALSE(wanted(HWTSTAMP_FILTER_PTP_V2_EVENT));
+  CHECK_FALSE(card.set);
+
+  card.info.rx_filters |= 1U << HWTSTAMP_FILTER_ALL;
+  REQUIRE(wanted(HWTSTAMP_FILTER_PTP_V2_EVENT));
+  CHECK(card.set->rx_filter == HWTSTAMP_FILTER_ALL);
+  for (const int enough : {HWTSTAMP_FILTER_ALL, HWTSTAMP_FILTER_NTP_ALL}) {
+    REQUIRE(wanted(enough));
+    CHECK_FALSE(card.set);
+  }
+  card.info.phc_index = -1;
+  CHECK(wanted(HWTSTAMP_FILTER_ALL).error().message == "the interface has no hardware clock");
+}
+
 TEST_CASE("what the kernel says against it, and a name that cannot be, are errors") {
   Device nothing;
   CHECK_FALSE(stamp_ability("eth2", nothing.ioctl()));
   CHECK_FALSE(switch_on_stamps("eth2", StampFilter::all, nothing.ioctl()));
+  CHECK_FALSE(have_requests_stamped("eth2", nothing.ioctl()));
   CHECK_FALSE(stamp_ability("a-name-longer-than-fifteen", nothing.ioctl()));
 }
