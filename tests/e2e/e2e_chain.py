@@ -6,7 +6,6 @@
 
 Top and middle claim a clock precision of a millisecond: that much dispersion every measurement of theirs must carry.
 """
-import contextlib
 import hashlib
 import ipaddress
 import re
@@ -73,9 +72,7 @@ class Chain:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require(cls.transport)
         cls.lab = labs.Lab()
         cls.addClassCleanup(cls.lab.close)
         cls.top, cls.middle, cls.leaves = (cls.lab.host(name) for name in ("top", "middle", "leaves"))

@@ -3,7 +3,6 @@
 """The stock chronyc, with no options but -n, reads and steers the daemon over its unix socket and over UDP."""
 import re
 import time
-import unittest
 
 import peers
 import tap
@@ -20,9 +19,7 @@ class Chronyc:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require(cls.transport)
 
     def setUp(self):
         self.world = world.World(self.transport)

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Stock clients get time, over every transport and both address families; denied ones get nothing; all are counted."""
 import time
-import unittest
 
 import frames
 import peers
@@ -17,11 +16,8 @@ class Clients:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World(cls.transport, CONFIG)
-        cls.addClassCleanup(cls.world.close)
+        world.require(cls.transport)
+        cls.world = world.of_class(cls, cls.transport, CONFIG)
         cls.world.client.address("cli0", *[f"10.99.1.{n}/16" for n in range(1, 6)], *[f"fd99:0:1::{n}/32" for n in range(1, 6)],
                                  "10.99.66.1/16", "fd99:0:66::1/32", spare=True)
 
@@ -98,9 +94,7 @@ class NoClientLog:
     transport = None
 
     def setUp(self):
-        reason = world.why_not(self.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require(self.transport)
         self.world = world.World(self.transport, CONFIG + "noclientlog\n")
         self.addCleanup(self.world.close)
 

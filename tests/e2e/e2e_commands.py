@@ -18,9 +18,7 @@ UNROUTED = "10.94.0.1"
 
 class Commands(unittest.TestCase):
     def setUp(self):
-        reason = world.why_not()
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require()
         self.lab = labs.Lab()
         self.addCleanup(self.lab.close)
         self.upstream, self.host = self.lab.host("upstream"), self.lab.host("host")
@@ -233,9 +231,7 @@ class Commands(unittest.TestCase):
 class DataPlanePeers(unittest.TestCase):
     def check(self, transport):
         """Two daemons that are each other's peer, ours behind a data plane; an ordinary client is still the workers'."""
-        reason = world.why_not(transport)
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require(transport)
         config = f"{world.ALLOW}peer {world.CLIENT_V4} minpoll 0 maxpoll 0\n"
         with world.World(transport, config, start=False) as w:
             w.client.spawn([peers.program("usr/sbin/chronyd"), "-d", "-x", "user root", "local stratum 3", "allow",

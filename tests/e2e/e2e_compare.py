@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """perf/compare runs every server on every link for a moment: all of them answer, and what it writes is whole. No speed is judged."""
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -20,11 +19,8 @@ SERVERS = {"memif": {"wiretimed", "testpmd"}, "veth": {"wiretimed", "testpmd", "
 class Compare(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not("af_xdp") or world.why_not("memif")
-        if not reason and "WIRELOAD" not in os.environ:
-            reason = "wireload is not built"
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require("af_xdp")
+        world.require("memif", wireload=True)
         scratch = tempfile.TemporaryDirectory(prefix="wtcompare-")
         cls.addClassCleanup(scratch.cleanup)
         cls.dir = pathlib.Path(scratch.name)

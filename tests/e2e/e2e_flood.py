@@ -28,13 +28,8 @@ class Flood:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport) or world.why_not("af_xdp")
-        if not reason and "WIRELOAD" not in os.environ:
-            reason = "wireload is not built"
-        if not reason and len(os.sched_getaffinity(0)) < 2:
-            reason = "needs two CPUs: wireload keeps one busy"
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require(cls.transport)
+        world.require("af_xdp", wireload=True, cpus=2)  # wireload keeps one busy
 
     def setUp(self):
         self.world = world.World(self.transport, CONFIG, start=False)

@@ -45,9 +45,7 @@ class HostNetwork:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require(cls.transport)
 
     def setUp(self):
         self.world = world.World(self.transport, start=False)
@@ -127,9 +125,7 @@ class Memif(unittest.TestCase):
 
     def test_ping(self):
         """ping over IPv4 and IPv6 is answered on a memif"""
-        reason = world.why_not("memif")
-        if reason:
-            self.skipTest(reason)
+        world.require("memif")
         with world.World("memif") as made:
             for address in world.FAMILIES.values():
                 output = made.client.run(["ping", "-i", "0.2", "-c", "5", "-W", "1", "-q", address])

@@ -3,7 +3,6 @@
 """Stock chronyd clients in interleaved mode (RFC 9769), over every transport: chronyc ntpdata says so, and serverstats counts it."""
 import re
 import time
-import unittest
 
 import peers
 import tap
@@ -18,11 +17,8 @@ class Interleaved:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World(cls.transport, world.SERVE + world.ALLOW)
-        cls.addClassCleanup(cls.world.close)
+        world.require(cls.transport)
+        cls.world = world.of_class(cls, cls.transport, world.SERVE + world.ALLOW)
         cls.client = peers.chronyd(cls.world.client, "xleave", "port 0", *SOURCES)
 
     def ntpdata(self, server):

@@ -114,9 +114,7 @@ class Peering(unittest.TestCase):
 
     def test_both_ways(self):
         """each believes the other's packets because of their MACs"""
-        reason = world.why_not()
-        if reason:
-            self.skipTest(reason)
+        world.require()
         lab = labs.Lab()
         self.addCleanup(lab.close)
         there, here = lab.host("there"), lab.host("here")
@@ -141,11 +139,8 @@ class Serving:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World(cls.transport, start=False)
-        cls.addClassCleanup(cls.world.close)
+        world.require(cls.transport)
+        cls.world = world.of_class(cls, cls.transport, start=False)
         cls.ours = key_file(cls.world.lab, "ours.keys", KEYS | {WRONG: WRONG_HERE})
         cls.theirs = key_file(cls.world.lab, "theirs.keys", KEYS | {WRONG: WRONG_THERE, UNKNOWN: SPARE_KEY})
         cls.world.config = world.SERVE + world.ALLOW + f"keyfile {cls.ours}\n"

@@ -26,9 +26,7 @@ SMEARED = -SMEARED_FOR / 86401
 class Leap(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not()
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require()
         cls.lab = labs.Lab()
         cls.addClassCleanup(cls.lab.close)
         cls.upstream, cls.host = (cls.lab.host(name) for name in ("upstream", "host"))

@@ -14,9 +14,7 @@ import world
 
 
 def need(case, transport):
-    reason = world.why_not(transport)
-    if reason:
-        case.skipTest(reason)
+    world.require(transport)
 
 
 class Lifecycle(unittest.TestCase):

@@ -21,27 +21,15 @@ SVG = "{http://www.w3.org/2000/svg}"
 class LoadCurve(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not("af_xdp")
-        if not reason and "WIRELOAD" not in os.environ:
-            reason = "wireload is not built"
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World("af_xdp")
-        try:
-            cls.runs = {"wiretimed": cls.sweep("wiretimed")}
-            cls.world.daemon.stop()
-            stock = peers.chronyd(cls.world.server, "stock", "local stratum 10", "allow 10.99.0.0/16")
-            cls.world.daemon = stock
-            cls.world.wait_ready()
-            cls.runs["chronyd"] = cls.sweep("chronyd")
-            stock.stop()
-        except BaseException:
-            cls.world.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close()
+        world.require("af_xdp", wireload=True)
+        cls.world = world.of_class(cls, "af_xdp")
+        cls.runs = {"wiretimed": cls.sweep("wiretimed")}
+        cls.world.daemon.stop()
+        stock = peers.chronyd(cls.world.server, "stock", "local stratum 10", "allow 10.99.0.0/16")
+        cls.world.daemon = stock
+        cls.world.wait_ready()
+        cls.runs["chronyd"] = cls.sweep("chronyd")
+        stock.stop()
 
     @classmethod
     def path(cls, name):

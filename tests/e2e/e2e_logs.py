@@ -30,9 +30,7 @@ def is_banner(line):
 class Logs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not()
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require()
         cls.lab = labs.Lab()
         cls.addClassCleanup(cls.lab.close)
         cls.upstream, cls.host = cls.lab.host("upstream"), cls.lab.host("host")

@@ -17,13 +17,10 @@ class Metrics:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport)
-        if not reason and world.is_stock():
-            reason = "the daemon under test is chrony's own, which has no metrics"
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World(cls.transport)
-        cls.addClassCleanup(cls.world.close)
+        world.require(cls.transport)
+        if world.is_stock():
+            raise unittest.SkipTest("the daemon under test is chrony's own, which has no metrics")
+        cls.world = world.of_class(cls, cls.transport)
 
     def test_format(self):
         """every line is a comment or a sample, every family has one TYPE before its samples, no series comes twice"""

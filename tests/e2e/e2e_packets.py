@@ -7,7 +7,6 @@ import random
 import re
 import struct
 import time
-import unittest
 
 import frames
 import tap
@@ -95,11 +94,8 @@ class Packets:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World(cls.transport)
-        cls.addClassCleanup(cls.world.close)
+        world.require(cls.transport)
+        cls.world = world.of_class(cls, cls.transport)
         cls.ours, cls.theirs = cls.world.client.mac("cli0"), cls.world.server_mac()
 
     def frame_of(self, made):

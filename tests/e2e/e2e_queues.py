@@ -22,10 +22,6 @@ def two_cpus():
     return sorted(os.sched_getaffinity(0))[:WORKERS]
 
 
-def why_not(transport):
-    return world.why_not(transport) or (None if len(two_cpus()) == WORKERS else "needs two CPUs")
-
-
 def config():
     return world.SERVE + world.ALLOW + WORKERS_CONFIG.format(",".join(map(str, two_cpus())))
 
@@ -38,11 +34,8 @@ def addresses(number):
 class AfXdp(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        reason = why_not("af_xdp")
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World("af_xdp", config(), start=False, queues=QUEUES)
-        cls.addClassCleanup(cls.world.close)
+        world.require("af_xdp", cpus=WORKERS)
+        cls.world = world.of_class(cls, "af_xdp", config(), start=False, queues=QUEUES)
         cls.world.client.address("cli0", *[f"{a}/{16 if '.' in a else 32}" for n in range(1, 13) for a in addresses(n)], spare=True)
         cls.world.start()
 
@@ -94,9 +87,7 @@ class AfXdp(unittest.TestCase):
 
 class FewerQueuesThanTheInterface(unittest.TestCase):
     def setUp(self):
-        reason = why_not("af_xdp")
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require("af_xdp", cpus=WORKERS)
 
     def run_with(self, line, cpus):
         with world.World("af_xdp", start=False, queues=QUEUES) as w:
@@ -131,9 +122,7 @@ class FewerQueuesThanTheInterface(unittest.TestCase):
 
 class Memif(unittest.TestCase):
     def setUp(self):
-        reason = why_not("memif")
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require("memif", cpus=WORKERS)
         self.world = world.World("memif", config(), start=False)
         self.addCleanup(self.world.close)
         plane = self.world.dataplane().strip() + f" queues {WORKERS}\n"

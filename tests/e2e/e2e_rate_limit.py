@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """ratelimit and cmdratelimit as a client and an operator see them, over every transport."""
 import re
-import unittest
 
 import tap
 import world
@@ -16,11 +15,8 @@ class RateLimit:
 
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not(cls.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World(cls.transport, world.SERVE + world.ALLOW + LIMIT)
-        cls.addClassCleanup(cls.world.close)
+        world.require(cls.transport)
+        cls.world = world.of_class(cls, cls.transport, world.SERVE + world.ALLOW + LIMIT)
 
     def flood(self, server):
         """The answers to many requests from one port, sent as fast as they go, each waited for a little."""

@@ -33,9 +33,7 @@ def feed(name, unit):
 class Refclocks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not()
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require()
         cls.lab = labs.Lab()
         cls.addClassCleanup(cls.lab.close)
         cls.host = cls.lab.host("host")
@@ -129,9 +127,7 @@ class Refclocks(unittest.TestCase):
 
 class Start(unittest.TestCase):
     def setUp(self):
-        reason = world.why_not()
-        if reason:
-            self.skipTest(reason)
+        world.require()
         self.lab = labs.Lab()
         self.addCleanup(self.lab.close)
         self.host = self.lab.host("host")

@@ -20,11 +20,9 @@ LIBRARIES = ("librte", "libnuma", "libbpf", "wiretime-dataplane")
 class KernelSockets(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not()
-        if not reason and b"__tsan_init" in pathlib.Path(world.wiretimed()).read_bytes():
-            reason = "the thread sanitizer has a thread of its own"
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require()
+        if b"__tsan_init" in pathlib.Path(world.wiretimed()).read_bytes():
+            raise unittest.SkipTest("the thread sanitizer has a thread of its own")
         cls.lab = labs.Lab()
         cls.addClassCleanup(cls.lab.close)
         cls.upstream, cls.host = (cls.lab.host(name) for name in ("upstream", "host"))

@@ -22,9 +22,7 @@ class Beside(unittest.TestCase):
     def begin(cls, addresses, lines, heard):
         """Both follow `lines` until each has a full reachability register of every address in `heard`. `{dir}` in a line is the
         lab's directory."""
-        reason = world.why_not()
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require()
         cls.lab = labs.Lab()
         cls.addClassCleanup(cls.lab.close)
         cls.upstream, cls.host, cls.client = (cls.lab.host(name) for name in ("upstream", "host", "client"))

@@ -19,9 +19,7 @@ LEADS = ("local stratum 3",)
 class Symmetric(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        reason = world.why_not()
-        if reason:
-            raise unittest.SkipTest(reason)
+        world.require()
 
     def setUp(self):
         self.lab = labs.Lab()

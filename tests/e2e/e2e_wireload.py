@@ -48,35 +48,21 @@ class Runs:
         self.assertGreater(step["response_time"]["p50"], 0)
 
 
-def why_not(transport):
-    return world.why_not(transport) or (None if "WIRELOAD" in os.environ else "wireload is not built")
-
-
 class Memif(Runs, unittest.TestCase):
     RULES = "deny 10.99.32.0/24\n"
     OPTIONS = ""
 
     @classmethod
     def setUpClass(cls):
-        reason = why_not("memif")
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World("memif", world.SERVE + world.ALLOW + cls.RULES, start=False)
-        try:
-            cls.host, cls.port = cls.world.server, f"memif {cls.world.lab.dir}/wire.sock role client{cls.OPTIONS}"
-            began = time.time()
-            config = cls.world.full_config().replace(f" address {world.V6}/32", f" address {world.V6}/32{cls.OPTIONS}")
-            cls.world.daemon = cls.host.spawn(cls.world.command(cls.world.write_config(config)), name="daemon")
-            cls.world.await_socket(began)
-            if not cls.world.daemon.wait_for("clients see this server as synchronised", 20):
-                raise AssertionError(cls.world.daemon.log)
-        except BaseException:
-            cls.world.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close()
+        world.require("memif", wireload=True)
+        cls.world = world.of_class(cls, "memif", world.SERVE + world.ALLOW + cls.RULES, start=False)
+        cls.host, cls.port = cls.world.server, f"memif {cls.world.lab.dir}/wire.sock role client{cls.OPTIONS}"
+        began = time.time()
+        config = cls.world.full_config().replace(f" address {world.V6}/32", f" address {world.V6}/32{cls.OPTIONS}")
+        cls.world.daemon = cls.host.spawn(cls.world.command(cls.world.write_config(config)), name="daemon")
+        cls.world.await_socket(began)
+        if not cls.world.daemon.wait_for("clients see this server as synchronised", 20):
+            raise AssertionError(cls.world.daemon.log)
 
     def counted(self, *verdicts):
         return [self.world.verdict(verdict) for verdict in verdicts]
@@ -184,23 +170,13 @@ class Stock(Runs):
 
     @classmethod
     def setUpClass(cls):
-        reason = why_not(cls.transport)
-        if reason:
-            raise unittest.SkipTest(reason)
-        cls.world = world.World("kernel", start=False)
-        try:
-            cls.host, cls.port = cls.world.client, f"{cls.transport} cli0"
-            for prefix, router in ((PREFIX4, world.CLIENT_V4), (PREFIX6, world.CLIENT_V6)):
-                cls.world.server.must(["ip", "route", "add", prefix, "via", router])
-            cls.world.daemon = peers.chronyd(cls.world.server, "stock", "local stratum 10", world.ALLOW.splitlines()[0], "allow fd99::/32")
-            cls.world.wait_ready()
-        except BaseException:
-            cls.world.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close()
+        world.require(cls.transport, wireload=True)
+        cls.world = world.of_class(cls, "kernel", start=False)
+        cls.host, cls.port = cls.world.client, f"{cls.transport} cli0"
+        for prefix, router in ((PREFIX4, world.CLIENT_V4), (PREFIX6, world.CLIENT_V6)):
+            cls.world.server.must(["ip", "route", "add", prefix, "via", router])
+        cls.world.daemon = peers.chronyd(cls.world.server, "stock", "local stratum 10", world.ALLOW.splitlines()[0], "allow fd99::/32")
+        cls.world.wait_ready()
 
     def test_basic(self):
         """chronyd's answers to many clients are valid in both families"""

@@ -70,6 +70,24 @@ def why_not(transport="kernel"):
     return None
 
 
+def require(transport="kernel", *, wireload=False, cpus=1):
+    """Skips the test or class where it cannot run: for want of this transport, of wireload or of CPUs."""
+    reason = why_not(transport)
+    if not reason and wireload and "WIRELOAD" not in os.environ:
+        reason = "wireload is not built"
+    if not reason and len(os.sched_getaffinity(0)) < cpus:
+        reason = f"needs {cpus} CPUs"
+    if reason:
+        raise unittest.SkipTest(reason)
+
+
+def of_class(case, *args, **how):
+    """A World for all tests of the class, which ends with them, also when the set-up fails halfway."""
+    made = World(*args, **how)
+    case.addClassCleanup(made.close)
+    return made
+
+
 class World:
     def __init__(self, transport="kernel", config=SERVE + ALLOW, start=True, queues=1):
         self.transport, self.config, self.queues = transport, config, queues
