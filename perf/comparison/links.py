@@ -20,6 +20,7 @@ class Veth:
     dataplane, generator = "dataplane af_xdp srv0\n", "af_xdp cli0"
     testpmd = "net_af_xdp0,iface=srv0,busy_budget=0"
     kernel = True  # kernel sockets can be reached
+    core_to_core = False  # a request's way is nothing but memory that two cores share
 
     def __init__(self, lab, server_name):
         self.lab = lab
@@ -46,6 +47,7 @@ class Veth:
 class Memif:
     name, title = "memif", "net_memif"
     kernel = False
+    core_to_core = True
 
     def __init__(self, lab, server_name):
         self.lab = lab

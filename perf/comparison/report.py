@@ -38,7 +38,8 @@ def targets(result):
                                 value >= least))
     if steady := result.get("zero_loss"):
         found.append(target(f"{LINKS['memif'].title}: {steady['seconds']:.0f} s at {steady['rate'] / 1e6:.2f} M/s", "none lost, 99 % sent",
-                            f"{steady['lost']} lost, {steady['not_sent']} not sent of {steady['sent']}",
+                            f"{steady['lost']} lost, {steady['not_sent']} not sent of {steady['sent']}"
+                            + ("" if steady["undisturbed"] else ", CPUs apart"),
                             steady["lost"] == 0 and steady["not_sent"] <= steady["sent"] * 0.01))
     if over := result.get("overload"):
         found += overload_targets(over)
@@ -61,13 +62,18 @@ def overload_targets(over):
 
 
 def table(links):
-    rows = ["| link | server | answered, median | least to most | of testpmd | of chronyd | response time, median |", "|---|---|---|---|---|---|---|"]
+    rows = ["| link | server | answered, median | least to most | rounds | of testpmd | of chronyd | response time, median |",
+            "|---|---|---|---|---|---|---|---|"]
     for link, servers in links.items():
         for name, s in sorted(servers.items(), key=lambda item: -item[1]["median"]):
             ratios = [f"{s[key]:.2f}" if (key := f"of_{other}") in s else "" for other in (CEILING, REFERENCE)]
             rows.append(f"| {LINKS[link].title} | {SERVERS[name].title} | {s['median'] / 1e6:.3f} M/s | {s['min'] / 1e6:.3f} to "
-                        f"{s['max'] / 1e6:.3f} | {ratios[0]} | {ratios[1]} | {s['p50_ns'] / 1e3:.0f} us |")
+                        f"{s['max'] / 1e6:.3f} | {s['rounds']}{not_counted(s)} | {ratios[0]} | {ratios[1]} | {s['p50_ns'] / 1e3:.0f} us |")
     return "\n".join(rows)
+
+
+def not_counted(summary):
+    return f" (and {summary['not_counted']} with CPUs apart)" if summary["not_counted"] else ""
 
 
 def verdicts(result):

@@ -5,23 +5,24 @@ import time
 
 from links import LINKS, RING, labs
 from load import wait
+from rounds import measure_once, undisturbed
 from servers import Wiretimed
 import peers
 
+TRIES = 3  # of a trial that finds the CPUs apart
 CATCH_UP = 512  # requests at most that wireload sends late
 TEN_GBE = 10.96e6  # 114 bytes on the wire for a request over IPv4
 UPSTREAM, SIDE = "10.97.0.1", "10.97.0.2"
 
 
-def zero_loss(lab, cpu, programs, generator, seconds, rate):
-    """A fixed rate over memif."""
+def zero_loss(lab, cpu, programs, generator, seconds, rate, least_round_trip):
+    """A fixed rate over memif; again, when the host had our CPUs apart."""
     server = Wiretimed(LINKS["memif"](lab, "steady"), cpu, programs)
-    server.start()
-    try:
-        step = generator.run(server, "--rate", f"{rate:.0f}", seconds=seconds)
-    finally:
-        server.stop()
-    return {"rate": rate, "seconds": step["seconds"], "sent": step["sent"], "not_sent": step["not_sent"], "lost": step["lost"],
+    for tries in range(1, TRIES + 1):
+        step = measure_once(server, generator, "--rate", f"{rate:.0f}", seconds=seconds)
+        if undisturbed(step, least_round_trip):
+            break
+    return {"tries": tries, "undisturbed": undisturbed(step, least_round_trip), "rate": rate, "seconds": step["seconds"], "sent": step["sent"], "not_sent": step["not_sent"], "lost": step["lost"],
             "invalid": step["invalid"], "p99_ns": step["response_time"]["p99"], "max_ns": step["response_time"]["max"]}
 
 
