@@ -3,8 +3,6 @@
 // wire.
 #include "ebpf/steering.hpp"
 
-#include "ebpf/driver_features.hpp"
-
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
@@ -14,6 +12,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "ebpf/driver_features.hpp"
+#include "ebpf/libbpf_log.hpp"
 #include "harness.hpp"
 #include "unit/net/frames.hpp"
 #include "xsk_socket.hpp"
@@ -79,6 +79,7 @@ bool kernel_sees(const Fd& packet, const Bytes& frame) {
 
 // Bound to a device: another one refuses it. (bpf_prog_info names the device of offloaded programs only.)
 bool bound_to_device(std::uint32_t program_id) {
+  const LibbpfLog quiet;
   const Fd program{bpf_prog_get_fd_by_id(program_id)};
   if (netlink_attach("lo", program.get(), XDP_FLAGS_SKB_MODE) != 0) return true;
   REQUIRE(netlink_attach("lo", -1, XDP_FLAGS_SKB_MODE) == 0);

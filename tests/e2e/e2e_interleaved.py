@@ -48,6 +48,22 @@ class Interleaved:
         self.assertGreaterEqual(figure("Interleaved NTP packets"), before + 4)
         self.assertGreaterEqual(figure("NTP timestamps held"), 2)
 
+    def test_receive_stamps(self):
+        """on af_xdp the log says whose receive time counts, and every request was stamped so"""
+        if self.transport != "af_xdp":
+            self.skipTest("only there an XDP program stamps requests")
+        # veth hands stamps to XDP programs, but has no clock that makes any; older kernels hand none. Both say so.
+        self.assertRegex(self.world.daemon.log, "srv0: receive time of requests: the XDP program's; (the interface has no hardware "
+                         "clock|the driver gives XDP programs no hardware|the kernel has no hardware receive time)")
+        def frames(reason):
+            return self.world.metric("wiretime_xdp_frames_total", reason=reason)
+        before = frames("stamped_software")
+        for _ in range(5):
+            self.assertIsNotNone(self.world.ask(world.V4))
+        self.assertGreaterEqual(frames("stamped_software"), before + 5)
+        self.assertEqual((frames("stamped_hardware"), frames("unstamped")), (0, 0))
+        self.assertIn('timestamp_rung="receive: xdp', self.world.metrics_text())
+
 
 globals().update(world.per_transport(Interleaved))
 
