@@ -49,14 +49,23 @@ class SimulatedNic final : public clock::NicClock {
       : config_{config}, cpu_{cpu}, random_{config.seed}, frequency_{config.frequency}, at_{cpu.now} {}
 
   // What it shows now: what it would stamp a frame with.
-  [[nodiscard]] std::uint64_t value() {
+  [[nodiscard]] std::uint64_t value() { return value_at(cpu_.now); }
+  // And at another moment, s, so near that its frequency is the same.
+  [[nodiscard]] std::uint64_t value_at(double when) {
     advance();
     if (frozen) return frozen_value_;
     if (zero) return 0;
+    const double phase = phase_ + (when - at_) * (1 + rate()) * config_.nominal;
     const std::uint64_t v =
-        config_.start + static_cast<std::uint64_t>(static_cast<std::int64_t>(std::floor(phase_)));
+        config_.start + static_cast<std::uint64_t>(static_cast<std::int64_t>(std::floor(phase)));
     frozen_value_ = config_.bits == 32 ? v & 0xFFFF'FFFFU : v;
     return frozen_value_;
+  }
+  // s, when it will show that much, or did: near now.
+  [[nodiscard]] double when(std::uint64_t shown) {
+    advance();
+    const double ahead = static_cast<double>(static_cast<std::int64_t>(shown - config_.start)) - phase_;
+    return at_ + ahead / ((1 + rate()) * config_.nominal);
   }
   // s, what it shows less `origin` and true time.
   [[nodiscard]] double error(std::uint64_t origin) {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "rungs/measurements.hpp"
+
+#include <fmt/format.h>
+
+namespace wiretime::dpdk::test {
+
+RigConfig own_nic(FrameMark mark) {
+  RigConfig config;
+  config.mark = mark;
+  return config;
+}
+
+RigConfig kernel_nic(FrameMark mark) {
+  RigConfig config = own_nic(mark);
+  config.link.through_kernel = true;
+  return config;
+}
+
+std::unique_ptr<Rig> served(const RigConfig& config) {
+  auto rig = std::make_unique<Rig>(config);
+  rig->settle(3);
+  rig->run(60);
+  return rig;
+}
+
+ServoResult servo() {
+  RigConfig config;
+  config.role = clock::NicRole::utc;
+  config.nic.frequency = 20e-6;
+  config.nic.max_adjustment = 500e-6;
+  config.nic.start += 1'000'000;
+  Rig rig{config};
+  rig.settle(60);
+  ServoResult result;
+  for (int i = 0; i < 12'000; ++i) {
+    rig.settle(0.01);
+    result.errors.add(rig.clock_error());
+  }
+  result.steps = rig.nic().steps;
+  return result;
+}
+
+std::string text(const Errors& e) {
+  return fmt::format("mean {:.1f} ns, median {:.1f}, p99 {:.1f}, max {:.1f}, bias {:.1f}, {} stamps",
+                     e.mean() * 1e9, e.median() * 1e9, e.quantile(0.99) * 1e9, e.most() * 1e9, e.bias() * 1e9,
+                     e.count());
+}
+
+}  // namespace wiretime::dpdk::test
