@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The XDP program run on single frames by the kernel's BPF_PROG_TEST_RUN, with a real AF_XDP socket in its
-// map, so that a steered frame ends as XDP_REDIRECT. The kernel refuses to run frames below 14 bytes.
+// map, so that a steered frame ends as XDP_REDIRECT. The kernel refuses to run frames below 14 bytes, and
+// programs bound to a device (EINVAL): what these hand on is tested over a wire and, made by hand, in
+// tests/dpdk.
 #pragma once
 
 #include <linux/bpf.h>
