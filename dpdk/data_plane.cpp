@@ -2,6 +2,7 @@
 #include "dpdk/data_plane.hpp"
 
 #include <fmt/format.h>
+#include <rte_cycles.h>
 #include <rte_launch.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "dpdk/port.hpp"
 #include "dpdk/port_clock.hpp"
 #include "dpdk/receive_time.hpp"
+#include "dpdk/transmit_stamps.hpp"
 #include "dpdk/worker.hpp"
 #include "os/kernel_clock.hpp"
 #include "os/tsc.hpp"
@@ -68,6 +70,12 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
+clock::NicSnapshot nic_snapshot(const PortClock& clock) {
+  clock::NicSnapshot snapshot;
+  (void)clock.snapshot().try_load(snapshot);  // this thread is its only writer
+  return snapshot;
+}
+
 int run_worker(void* worker) {
   static_cast<Worker*>(worker)->run();
   return 0;
@@ -93,7 +101,8 @@ struct DataPlane::ServedPort {
   std::atomic<bool> serve{false};     // memif: writer MemifLinks; readers: workers
   unsigned announcements_left = 0;
   std::unique_ptr<PortClock> clock{};
-  std::uint32_t link_speed = 0;  // Mbit/s
+  std::unique_ptr<TransmitStamps> transmit{};  // null: the plain rung, for good
+  std::uint32_t link_speed = 0;                // Mbit/s
 };
 
 DataPlane::DataPlane(server::Channels& channels, os::Log& log)
@@ -155,6 +164,9 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
     served->clock = std::make_unique<PortClock>(
         config, PortClock::Options{contains(options.no_cross_stamps, config.device)});
     const Port& p = *served->port;
+    if (config.kind == server::DataplaneConfig::Kind::pci)
+      served->transmit =
+          std::make_unique<TransmitStamps>(p.name(), p.launch_field(), static_cast<double>(rte_get_tsc_hz()));
     infos_.push_back({p.name(),
                       p.driver(),
                       config.kind,
@@ -163,7 +175,7 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
                       false,
                       0,
                       ReceiveRung::tsc_at_burst,
-                      TransmitRung::tsc_at_burst,
+                      {},
                       {},
                       {},
                       {}});
@@ -199,6 +211,7 @@ void DataPlane::add_queue(ServedPort& served, const PlacedQueue& placed, const D
   q.state = state_of(port, placed.worker, options);
   q.owned = owned ? &served.owned : nullptr;
   q.nic_stamps = port.nic_stamps();
+  if (served.transmit) q.transmit = served.transmit->path();
   q.xdp_metadata = port.config().kind == server::DataplaneConfig::Kind::af_xdp;
   if (q.nic_stamps.flag != 0 || contains(options.nic_stamp_xdp, port.config().device))
     q.nic_stamps.clock = &served.clock->snapshot();
@@ -223,7 +236,11 @@ server::WorkerState* DataPlane::state_of(const Port& port, unsigned worker, cons
 Result<void> DataPlane::launch() {
   for (auto& served : ports_) {
     if (auto done = served->port->start(); !done) return done;
-    if (auto done = served->clock->start(served->port->queue(0).device, log_); !done) return done;
+    const std::uint16_t device = served->port->queue(0).device;
+    if (auto done = served->clock->start(device, log_); !done) return done;
+    if (!served->transmit) continue;
+    const auto clock = served->clock->status();
+    served->transmit->start(ethdev_transmit_calls(device), clock && clock->method == "timesync", log_);
   }
   for (unsigned number = 0; number < workers_.size(); ++number) {
     const int code = rte_eal_remote_launch(run_worker, workers_[number].get(), Eal::worker_lcore(number));
@@ -275,13 +292,27 @@ void DataPlane::refresh_clocks() {
     moment.now = os::read_tsc_ordered();
     moment.wall = os::wall_now();
     served->clock->refresh(moment, served->link_speed);
+    if (served->transmit)
+      served->transmit->refresh(nic_snapshot(*served->clock), served->link_speed, moment.now, log_);
   }
+}
+
+bool DataPlane::samples_transmits() const {
+  return std::any_of(ports_.begin(), ports_.end(),
+                     [](const auto& served) { return served->transmit && served->transmit->samples(); });
+}
+
+void DataPlane::sample_transmits() {
+  for (auto& served : ports_)
+    if (served->transmit && served->transmit->samples())
+      served->transmit->sample(nic_snapshot(*served->clock), os::read_tsc_ordered());
 }
 
 void DataPlane::look_at(ServedPort& served, PortInfo& info) {
   served.clock->tell(log_);
   info.clock = served.clock->status();
   info.clock_device = served.clock->device();
+  if (served.transmit) info.transmit = served.transmit->status();
   const bool was_up = info.link_up;
   info.link_up = served.port->link_up();
   info.link_speed = served.link_speed = served.port->link_speed();

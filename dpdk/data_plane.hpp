@@ -67,6 +67,9 @@ class DataPlane {
   void tick();
   // NIC clocks, about 10 times a second: read, mapped for the workers, kept on time where they are ours.
   void refresh_clocks();
+  // Whether sample_transmits is to be called, TransmitStamps::kSampleInterval apart.
+  [[nodiscard]] bool samples_transmits() const;
+  void sample_transmits();
   // False when a worker has not been seen alive for 3 s.
   [[nodiscard]] bool healthy() const { return healthy_; }
 

@@ -137,6 +137,9 @@ Result<void> Port::configure(Device& device) {
   if (config_.kind == Kind::pci && (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TIMESTAMP) != 0 &&
       rte_mbuf_dyn_rx_timestamp_register(&nic_stamps_.field, &nic_stamps_.flag) == 0)
     conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
+  if (config_.kind == Kind::pci && (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP) != 0 &&
+      rte_mbuf_dyn_tx_timestamp_register(&launch_field_.field, &launch_field_.flag) == 0)
+    conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP;
   if (const int code = rte_eth_dev_configure(device.id, queues, queues, &conf); code != 0)
     return failure(fmt::format("cannot be set up with {} queues", queues), code);
   for (std::uint16_t q = 0; q < queues; ++q)
@@ -167,8 +170,10 @@ Result<void> Port::set_up_queue(std::uint16_t device, std::uint16_t queue, const
   rte_eth_rxconf rx = info.default_rxconf;
   rx.rx_drop_en = 1;  // a full queue must not stall its neighbours
   if (nic_stamps_.flag != 0) rx.offloads |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
+  rte_eth_txconf tx = info.default_txconf;
+  if (launch_field_.flag != 0) tx.offloads |= RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP;
   int code = rte_eth_rx_queue_setup(device, queue, receive, node, &rx, pools_.back().get());
-  if (code == 0) code = rte_eth_tx_queue_setup(device, queue, transmit, node, &info.default_txconf);
+  if (code == 0) code = rte_eth_tx_queue_setup(device, queue, transmit, node, &tx);
   if (code != 0) return failure(fmt::format("queue {} cannot be set up", pools_.size() - 1), code);
   return {};
 }

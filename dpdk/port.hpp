@@ -17,6 +17,7 @@
 #include "dpdk/packet_pool.hpp"
 #include "dpdk/port_info.hpp"
 #include "dpdk/receive_time.hpp"
+#include "dpdk/transmit_time.hpp"
 #include "net/headers.hpp"
 #include "server/dataplane_config.hpp"
 
@@ -59,6 +60,8 @@ class Port {
   [[nodiscard]] Spread spread() const { return spread_; }
   // Field and flag of the NIC's receive stamps; without a clock, and without a flag when it makes none.
   [[nodiscard]] const NicStamps& nic_stamps() const { return nic_stamps_; }
+  // Where to write launch times; without a flag when the driver does not launch.
+  [[nodiscard]] const LaunchField& launch_field() const { return launch_field_; }
   [[nodiscard]] rte_mempool* pool(unsigned queue) const { return pools_[queue].get(); }
   [[nodiscard]] const std::string& driver() const { return driver_; }
   [[nodiscard]] net::MacAddress mac() const;
@@ -94,6 +97,7 @@ class Port {
   std::vector<Device> devices_;
   Spread spread_ = Spread::sender;
   NicStamps nic_stamps_;
+  LaunchField launch_field_;
   PortStatistics statistics_;      // what we said last
   std::vector<PacketPool> pools_;  // by queue; outlive the queues
 };

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "clock/nic_status.hpp"
+#include "clock/transmit_status.hpp"
 #include "net/headers.hpp"
 #include "server/dataplane_config.hpp"
 
@@ -24,13 +25,9 @@ struct PortStatistics {
 
 // Best first; a port's receive rung is the best that its requests have been stamped with so far.
 enum class ReceiveRung : std::uint8_t { hardware, xdp_program, tsc_at_burst };
-enum class TransmitRung : std::uint8_t { tsc_at_burst };
 
 [[nodiscard]] constexpr std::string_view name(ReceiveRung rung) {
   return rung == ReceiveRung::hardware ? "hardware" : rung == ReceiveRung::xdp_program ? "xdp" : "tsc";
-}
-[[nodiscard]] constexpr std::string_view name(TransmitRung) {
-  return "tsc";
 }
 
 struct PortInfo {
@@ -42,7 +39,7 @@ struct PortInfo {
   bool link_up = false;
   std::uint32_t link_speed = 0;  // Mbit/s, 0: unknown
   ReceiveRung receive = ReceiveRung::tsc_at_burst;
-  TransmitRung transmit = TransmitRung::tsc_at_burst;
+  clock::TransmitStatus transmit;
   PortStatistics statistics;
   std::optional<clock::NicStatus> clock;  // nothing: the port has none
   std::string clock_device;               // "/dev/ptp0"; empty: DPDK's, or none

@@ -51,6 +51,11 @@ bool on_vlan(const server::Frame& frame, std::uint16_t vlan) noexcept {
          (load_be16(frame.data + net::ethernet::kHeaderSize) & net::ethernet::kVlanIdMask) == vlan;
 }
 
+server::TransmitTimes transmit_times(const clock::Departure& d, const clock::TimeSnapshot& time) noexcept {
+  const auto rate = static_cast<unsigned __int128>(time.rate) * d.wire_rate;
+  return {time.time_at(d.first), static_cast<std::uint64_t>(rate >> clock::TimeSnapshot::kRateShift)};
+}
+
 bool may_serve(const PortQueue& q) noexcept {
   return q.serve == nullptr || q.serve->load(std::memory_order_relaxed);
 }
@@ -60,7 +65,10 @@ bool may_serve(const PortQueue& q) noexcept {
 void Worker::add_queue(const PortQueue& queue) {
   longest_nap_ns_ = queue.xdp_metadata && longest_nap_ns_ != kLongestNapNs ? kLongestNapXdpNs : kLongestNapNs;
   queues_.push_back(
-      {queue, net::RateLimiter{rte_get_tsc_hz(), kNeighborAnswersPerSecond, kNeighborBurst, os::read_tsc()}});
+      {queue,
+       net::RateLimiter{rte_get_tsc_hz(), kNeighborAnswersPerSecond, kNeighborBurst, os::read_tsc()},
+       {},
+       TransmitQueue{queue.transmit}});
 }
 
 void Worker::run() noexcept {
@@ -77,8 +85,12 @@ void Worker::run() noexcept {
 void Worker::keep_house() noexcept {
   tables_ = channels_.tables.refresh(number_);
   heartbeat_.store(heartbeat_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  for (Queue& q : queues_)
+  for (Queue& q : queues_) {
     if (q.announce != nullptr && q.announce->load(std::memory_order_relaxed) && may_serve(q)) announce(q);
+    if (!q.out.waits()) continue;
+    (void)channels_.time.try_load(snapshot_);
+    q.out.settle(snapshot_);
+  }
 }
 
 bool Worker::rest(unsigned received) noexcept {
@@ -122,8 +134,8 @@ unsigned Worker::serve(Queue& q) noexcept {
   const server::LocalAddresses& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
   server::answer({frames_.data(), count}, snapshot_, *tables_, ours, *q.state);
   count = sort_out(q, count, arrival);
-  const Ticks departure = os::read_tsc();
-  server::finish({frames_.data(), count}, snapshot_.time_at(departure), snapshot_, *q.state);
+  const clock::Departure departure = q.out.plan(os::read_tsc(), count);
+  server::finish({frames_.data(), count}, transmit_times(departure, snapshot_), snapshot_, *q.state);
   send(q, count, departure);
   return n;
 }
@@ -197,22 +209,30 @@ unsigned Worker::sort_out(Queue& q, unsigned count, Ticks now) noexcept {
   return kept;
 }
 
-// `departure`: what the replies say. Those to clients in interleaved mode are remembered by a better guess: a
-// driver that copies to the kernel sends one after the other during the call, others at its end.
-void Worker::send(Queue& q, unsigned count, Ticks departure) noexcept {
+// On the plain rung replies to clients in interleaved mode are remembered by a better guess than what they
+// say: a driver that copies to the kernel sends one after the other during the call, others at its end.
+void Worker::send(Queue& q, unsigned count, const clock::Departure& departure) noexcept {
   if (count == 0) return;
+  const std::span<const server::Frame> frames{frames_.data(), count};
+  q.out.prepare(departure, {mbufs_.data(), count}, frames);
   const unsigned sent = rte_eth_tx_burst(q.port, q.queue, mbufs_.data(), static_cast<std::uint16_t>(count));
-  const std::uint64_t took = os::read_tsc().value - departure.value;
+  const Ticks done = os::read_tsc();
+  const std::uint64_t took = done.value - departure.written.value;
+  const bool known = q.out.kept(departure, sent, done);
+  const server::Stamp stamp = known && departure.rung == clock::TransmitRung::launch
+                                  ? server::Stamp::transmit_hardware
+                                  : server::Stamp::transmit_daemon;
   for (unsigned i = 0; i < sent; ++i) {
     q.state->verdicts.add(frames_[i].verdict);
     if (!is_ntp_answer(frames_[i].verdict)) continue;
-    if (frames_[i].exchange.entry != nullptr) {
-      const Ticks left{departure.value + (q.owned == nullptr ? took * (i + 1) / (sent + 1) : took)};
+    if (frames_[i].exchange.entry != nullptr && !known) {
+      const Ticks left{departure.written.value + (q.owned == nullptr ? took * (i + 1) / (sent + 1) : took)};
       server::remember(frames_[i].exchange, frames_[i].receive, snapshot_.time_at(left), snapshot_.epoch);
     }
     q.state->stamps.add(stamps_[i]);
-    q.state->stamps.add(server::Stamp::transmit_daemon);
+    q.state->stamps.add(stamp);
   }
+  q.out.hand_over(sent, snapshot_, frames);
   for (unsigned i = sent; i < count; ++i) {
     q.state->verdicts.add(Verdict::transmit_failed);
     rte_pktmbuf_free(mbufs_[i]);

@@ -15,6 +15,7 @@
 
 #include "clock/snapshot.hpp"
 #include "dpdk/receive_time.hpp"
+#include "dpdk/transmit_time.hpp"
 #include "net/neighbor.hpp"
 #include "net/rate_limiter.hpp"
 #include "server/burst.hpp"
@@ -41,6 +42,7 @@ struct PortQueue {
   const OwnedPort* owned = nullptr;  // null: the kernel owns the port, its addresses are in Tables
   bool xdp_metadata = false;         // frames carry the XDP program's receive time, and maybe the NIC's
   NicStamps nic_stamps;
+  TransmitPath transmit;
   const std::atomic<bool>* serve = nullptr;  // writer: control thread; false: hands off. null: always serve
   std::atomic<bool>* announce = nullptr;     // writers: control thread sets, worker clears; null: never
 };
@@ -77,13 +79,14 @@ class Worker {
   struct Queue : PortQueue {
     net::RateLimiter neighbor_limit;
     clock::NicSnapshot nic{};
+    TransmitQueue out{transmit};
   };
 
   unsigned serve(Queue& q) noexcept;
   [[nodiscard]] unsigned take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival) noexcept;
   [[nodiscard]] server::Stamp stamp(const Queue& q, rte_mbuf* m, Ticks arrival, NtpTimestamp& time) noexcept;
   [[nodiscard]] unsigned sort_out(Queue& q, unsigned count, Ticks now) noexcept;
-  void send(Queue& q, unsigned count, Ticks departure) noexcept;
+  void send(Queue& q, unsigned count, const clock::Departure& departure) noexcept;
   void announce(Queue& q) noexcept;
   [[nodiscard]] bool rest(unsigned received) noexcept;
   [[nodiscard]] bool on_hold() noexcept;

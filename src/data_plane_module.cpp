@@ -36,9 +36,10 @@ class WiredDataPlane final : public control::DataPlaneView {
     for (const dpdk::PortInfo& info : plane_->ports())
       reports.push_back(
           {info.name, std::string{server::name(info.kind)},
-           fmt::format("receive: {}, transmit: {}", dpdk::name(info.receive), dpdk::name(info.transmit)),
+           fmt::format("receive: {}, transmit: {}", dpdk::name(info.receive),
+                       clock::name(info.transmit.rung)),
            info.kind == Kind::af_xdp ? steering_->counts(info.name) : std::vector<status::SteeringCount>{},
-           info.clock});
+           info.clock, info.transmit});
     return reports;
   }
 
@@ -55,6 +56,8 @@ class WiredDataPlane final : public control::DataPlaneView {
   void peers_changed(std::span<const IpAddress> peers) override { steering_->set_peers(peers); }
   void tick() override { plane_->tick(); }
   void refresh_clocks() override { plane_->refresh_clocks(); }
+  [[nodiscard]] bool samples_transmits() const override { return plane_->samples_transmits(); }
+  void sample_transmits() override { plane_->sample_transmits(); }
 
  private:
   std::vector<server::DataplaneConfig> configured_;

@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr Nanoseconds kReadingInterval = 10ms;
 constexpr unsigned kReadingAttempts = 10;
 constexpr Nanoseconds kNicClockInterval = 100ms;
+constexpr Nanoseconds kTransmitSampleInterval = 5ms;
 
 NtpEndpointSettings ntp_settings(const Settings& s) {
   return {s.port, s.bind_address_v4, s.bind_address_v6, s.bind_device, s.dscp};
@@ -219,6 +220,10 @@ void Controller::read_host_addresses() {
 
 void Controller::attach_data_plane(DataPlaneView& view) {
   state_.data_plane = &view;
+  if (view.samples_transmits())
+    environment_.loop.every(kTransmitSampleInterval, [this] {
+      if (state_.data_plane != nullptr) state_.data_plane->sample_transmits();
+    });
   take_reading();  // EAL took its time: publish before the loop gets its turn
   host_addresses_.clear();
   read_host_addresses();

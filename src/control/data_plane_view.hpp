@@ -31,6 +31,9 @@ class DataPlaneView {
   virtual void tick() = 0;
   // About ten times a second: NIC clocks.
   virtual void refresh_clocks() = 0;
+  // Every 5 ms, if that says so: NICs' transmit stamps of sampled replies.
+  [[nodiscard]] virtual bool samples_transmits() const { return false; }
+  virtual void sample_transmits() {}
 };
 
 }  // namespace wiretime::control

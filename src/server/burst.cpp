@@ -2,6 +2,7 @@
 #include "server/burst.hpp"
 
 #include "base/random.hpp"
+#include "clock/transmit_plan.hpp"
 #include "net/plain_frame.hpp"
 #include "ntp/packet.hpp"
 #include "ntp/response.hpp"
@@ -218,11 +219,14 @@ void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const 
   plain.answer(count);
 }
 
-void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSnapshot& snapshot,
+void finish(std::span<Frame> frames, TransmitTimes times, const clock::TimeSnapshot& snapshot,
             WorkerState& state) noexcept {
   const std::uint64_t noise_mask = ntp::ReplyTemplate::noise_mask(snapshot.precision);
   std::uint64_t random = state.random.next();
+  std::uint64_t ahead = 0;  // 2^-48 s
   for (Frame& frame : frames) {
+    const NtpTimestamp transmit{times.first.value + (ahead >> 16)};
+    ahead += clock::wire_bytes(frame.length) * times.per_byte;
     if (!is_ntp_answer(frame.verdict)) continue;
     if (__builtin_expect(frame.plain_udp != nullptr, true)) {
       random = next_of_burst(random);

@@ -35,9 +35,17 @@ struct Frame {
 void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const Tables& tables,
             const LocalAddresses& ours, WorkerState& state) noexcept;
 
-// Stamps the NTP replies among `frames` (others are left alone) with one transmit time and completes
+// When the frames of a burst leave: the first then, each other when the wire is done with those before it.
+struct TransmitTimes {
+  TransmitTimes(NtpTimestamp first_leaves, std::uint64_t wire_rate = 0) noexcept
+      : first{first_leaves}, per_byte{wire_rate} {}
+  NtpTimestamp first;
+  std::uint64_t per_byte;  // 2^-48 s, of clock::wire_bytes; 0: all at once
+};
+
+// Stamps the NTP replies among `frames` (others are left alone) with their transmit times and completes
 // checksums.
-void finish(std::span<Frame> frames, NtpTimestamp transmit, const clock::TimeSnapshot& snapshot,
+void finish(std::span<Frame> frames, TransmitTimes times, const clock::TimeSnapshot& snapshot,
             WorkerState& state) noexcept;
 
 }  // namespace wiretime::server

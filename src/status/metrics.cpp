@@ -337,6 +337,34 @@ void write_nic_clocks(Exposition& out, const std::vector<PortReport>& ports) {
                  port.nic_clock->events[e]);
 }
 
+void write_transmits(Exposition& out, const std::vector<PortReport>& ports) {
+  out.family("wiretime_transmit_rung", kGauge,
+             "1 for what the port's transmit timestamps are now: launch, predicted or plain.");
+  for (const PortReport& port : ports)
+    for (const clock::TransmitRung rung : clock::kTransmitRungs)
+      if (port.transmit)
+        out.sample({{"port", port.name}, {"rung", name(rung)}}, port.transmit->rung == rung ? 1U : 0U);
+  const auto seconds = [&](std::string_view family, std::string_view help, auto field) {
+    out.family(family, kGauge, help);
+    for (const PortReport& port : ports)
+      if (port.transmit && port.transmit.value().*field)
+        out.sample({{"port", port.name}}, *(port.transmit.value().*field));
+  };
+  seconds("wiretime_transmit_latency_seconds",
+          "From the write of a reply to its first bit on the wire, by the card's timestamps.",
+          &clock::TransmitStatus::latency);
+  seconds("wiretime_transmit_spread_seconds",
+          "Three in four of the replies sampled left closer than that to what was predicted.",
+          &clock::TransmitStatus::spread);
+  out.family("wiretime_transmit_events_total", kCounter,
+             "Bursts launched and late; replies whose transmit timestamp the card was asked for, by what it "
+             "said; those of them that an interleaved client is told of.");
+  for (const PortReport& port : ports)
+    for (std::size_t e = 0; port.transmit && e < clock::kTransmitEvents; ++e)
+      out.sample({{"port", port.name}, {"event", name(static_cast<clock::TransmitEvent>(e))}},
+                 port.transmit->events[e]);
+}
+
 }  // namespace
 
 std::string render_metrics(const Report& report) {
@@ -349,6 +377,7 @@ std::string render_metrics(const Report& report) {
   write_sourcestats(out, sources);
   write_service(out, report);
   write_nic_clocks(out, report.ports());
+  write_transmits(out, report.ports());
   write_workers(out, report.workers());
   return std::move(out).take();
 }

@@ -15,6 +15,7 @@
 #include "base/time.hpp"
 #include "base/verdict.hpp"
 #include "clock/nic_status.hpp"
+#include "clock/transmit_status.hpp"
 
 namespace wiretime::status {
 
@@ -249,7 +250,8 @@ struct PortReport {
   std::string transport;                  // af_xdp, af_packet, pci, memif, vdev, kernel
   std::string timestamp_rung;             // where receive and transmit stamps come from, best first in DESIGN
   std::vector<SteeringCount> steering{};  // af_xdp: frames the XDP program saw, by what became of them
-  std::optional<clock::NicStatus> nic_clock{};  // empty: the port has no clock
+  std::optional<clock::NicStatus> nic_clock{};      // empty: the port has no clock
+  std::optional<clock::TransmitStatus> transmit{};  // empty: kernel sockets
 };
 
 struct ClientLogUse {

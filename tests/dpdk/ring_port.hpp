@@ -86,6 +86,11 @@ class RingPort {
   void give(rte_mbuf* m) { REQUIRE(rte_ring_enqueue(in_, m) == 0); }
   void give(const Bytes& frame) { give(allocate(frame)); }
 
+  // The buffer of the oldest frame sent and not yet taken, for the caller to free; null: none.
+  [[nodiscard]] rte_mbuf* take_buffer() {
+    void* sent = nullptr;
+    return rte_ring_dequeue(out_, &sent) == 0 ? static_cast<rte_mbuf*>(sent) : nullptr;
+  }
   // The oldest frame sent and not yet taken.
   [[nodiscard]] std::optional<Bytes> take() {
     void* sent = nullptr;

@@ -60,7 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(frame.verdict < Verdict::kCount);
   require(frame.length <= size);
   if (is_ntp_answer(frame.verdict)) {
-    server::finish({&frame, 1}, {0xE000'0000'0001'0000U}, snapshot, state);
+    server::finish({&frame, 1}, NtpTimestamp{0xE000'0000'0001'0000U}, snapshot, state);
     const std::byte* udp =
         frame.plain_udp != nullptr ? frame.plain_udp : buffer.get() + frame.parsed.udp_offset;
     const std::byte* reply = udp + net::udp::kHeaderSize;
