@@ -19,11 +19,12 @@ constexpr double kNewest = 100e-6;
 // Readings this much wider than the narrowest of their set are as good: the bus has its own jitter.
 constexpr double kAsNarrow = 1.1;
 // What another daemon may slew the clock by between two readings without that being a step.
-constexpr double kJump = 20e-6;       // s
-constexpr double kJumpGrowth = 1e-3;  // s/s
-constexpr double kStandstill = 0.01;  // of what the clock should have advanced by
-constexpr double kOutlier = 6;        // times the median deviation, 4 standard deviations
-constexpr double kWander = 50e-9;     // s/s that the rate may change by before the next reading
+constexpr double kJump = 20e-6;        // s
+constexpr double kJumpGrowth = 1e-3;   // s/s
+constexpr double kStandstill = 0.01;   // of what the clock should have advanced by
+constexpr unsigned kMostRepairs = 10;  // in a row: halves that do not match last for one reading or two
+constexpr double kOutlier = 6;         // times the median deviation, 4 standard deviations
+constexpr double kWander = 50e-9;      // s/s that the rate may change by before the next reading
 constexpr double kTwoTo32 = 4294967296.0;
 
 }  // namespace
@@ -108,7 +109,8 @@ NicEvent NicMap::add(std::span<const NicReading> readings) {
   const double limit = tolerance(r, last);
   if (std::fabs(off) <= limit) return take(r, NicEvent::taken);
   const double wrap = std::copysign(kTwoTo32 * line_->ticks_per_nic, off);
-  if (!wraps_at_32_ && std::fabs(off - wrap) <= limit) {
+  if (!wraps_at_32_ && std::fabs(off - wrap) <= limit && repairs_ < kMostRepairs) {
+    ++repairs_;
     const std::uint64_t by = std::uint64_t{1} << 32;
     r.nic += off > 0 ? by : 0 - by;
     return take(r, NicEvent::repaired);
@@ -121,6 +123,7 @@ NicEvent NicMap::take(const Reading& r, NicEvent event) {
   if (readings_.size() > kMostReadings) readings_.erase(readings_.begin());
   in_doubt_ = false;
   suspect_.reset();
+  if (event != NicEvent::repaired) repairs_ = 0;
   if (readings_.size() >= kLeastReadings) fit();
   return count(event);
 }
@@ -138,6 +141,7 @@ NicEvent NicMap::jumped(const Reading& r) {
     return count(NicEvent::jumped);
   }
   readings_.assign({*suspect_, r});
+  repairs_ = 0;
   line_.reset();
   suspect_.reset();
   in_doubt_ = false;

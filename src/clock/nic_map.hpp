@@ -78,6 +78,7 @@ class NicMap {
   std::optional<Line> line_;
   bool in_doubt_ = false;
   std::optional<Reading> suspect_;  // the last one that did not fit
+  unsigned repairs_ = 0;            // in a row
   std::array<std::uint64_t, kNicEvents> counts_{};
 };
 

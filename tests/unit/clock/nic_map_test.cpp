@@ -211,6 +211,24 @@ TEST_CASE("a clock that somebody set is noticed at the next reading and mapped a
   }
 }
 
+// As Linux's virtual PTP clocks do when nobody has had the time to read them for 4.3 s.
+TEST_CASE("a clock that stays 2^32 ns off was set, and is mapped as such after a second") {
+  for (const double by : {-4.294967296, 4.294967296}) {
+    Bench bench;
+    bench.refresh(40);
+    bench.nic.set(by);
+    for (int i = 0; i < 10; ++i) CHECK(bench.refresh() == NicEvent::repaired);
+    CHECK(std::fabs(bench.stamp().error) < 100e-9);
+    CHECK(bench.refresh() == NicEvent::jumped);
+    CHECK(bench.refresh() == NicEvent::restarted);
+    bench.refresh(8);
+    CHECK(bench.ready());
+    CHECK(std::fabs(bench.stamp().error) < 200e-9);
+    CHECK(bench.stamp().arrival.verdict == StampVerdict::good);
+    CHECK(bench.counted(NicEvent::repaired) == 10);
+  }
+}
+
 TEST_CASE("stamps are believed when they are of the recent past, 2^32 off put right, others refused") {
   Bench bench;
   bench.refresh(40);

@@ -174,6 +174,19 @@ TEST_CASE("a NIC clock of ours goes with the time when that is slewed, and when 
   CHECK(w.rms(30) < 100e-9);
 }
 
+TEST_CASE("a NIC clock of ours that is set 2^32 ns off is set back") {
+  for (const double by : {-4.294967296, 4.294967296}) {
+    World w;
+    w.add(config_of(1e-3, 20e-6, 8), NicRole::utc);
+    w.run(60);
+    w.nics[0]->set(by);
+    w.run(10);
+    CHECK(w.nics[0]->steps == 2);
+    w.run(30);
+    CHECK(w.rms(30) < 100e-9);
+  }
+}
+
 TEST_CASE("stamps of a NIC clock are right while it is being pulled in") {
   World w;
   w.add(config_of(1e-3, 20e-6, 6), NicRole::utc);
