@@ -113,7 +113,7 @@ class Guest:
     def command(self, agent):
         kernel = next(iter(sorted(root().glob("boot/vmlinuz-*"))))
         share = root() / "usr/share"
-        return [root() / "usr/bin/qemu-system-x86_64", "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max",
+        return [root() / "usr/bin/qemu-system-x86_64", "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-smp", "1", "-cpu", "max",
                 "-m", self.memory, "-nodefaults", "-display", "none", "-no-reboot", "-rtc", f"base={self.rtc},clock=host",
                 "-L", share / "qemu", "-L", share / "seabios",
                 "-kernel", kernel, "-initrd", self.initramfs,
@@ -131,12 +131,11 @@ class Guest:
         agent.unlink(missing_ok=True)
         self.process = self.host.spawn(self.command(agent), environment(), "qemu")
         deadline = time.monotonic() + BOOT_SECONDS
-        while not agent.exists():
+        self.channel = socket.socket(socket.AF_UNIX)
+        while self.channel.connect_ex(str(agent)) != 0:  # not there, or not listened to yet
             if time.monotonic() > deadline or not self.process.running():
                 raise GuestError(f"QEMU does not start\n{self.process.log[-3000:]}")
             time.sleep(0.05)
-        self.channel = socket.socket(socket.AF_UNIX)
-        self.channel.connect(str(agent))
         try:
             self.await_record(BOOT_SECONDS)
         except GuestError:

@@ -5,12 +5,15 @@
 The guest has two on one wire. DPDK drives the first, bound to uio_pci_generic or vfio-pci; the other stays with the kernel,
 whose igb stamps what it sends in hardware. Both are on one clock here, the guest's, so their times must agree.
 """
+import collections
+import os
 import re
 import time
 import unittest
 
 import vm  # first: it finds tests/e2e
 import lab as labs
+import peers
 import tap
 import world
 
@@ -21,6 +24,9 @@ TAGGED, TAGGED_THEIRS = "10.97.0.1", "10.97.0.2"
 AT = f"dataplane pci {CARD} address {OURS}/24 address {OURS6}/64"
 SERVE = ("local stratum 3", "allow", "workeridle nap", "metricsport 9123")
 CLOSE = 0.05  # s: two emulated CPUs share what this machine has left
+MAP_NS = 20e3     # of stamps told in the guest's time: the median, and the bound given
+PHC_CLOSE = 1e-4  # s, of a clock that is kept on the guest's: mostly it is some microseconds
+DRIFT = "/run/drift"
 MODULES = (*vm.MODULES, "igb", "vfio-pci", "vfio_iommu_type1", "uio_pci_generic", "8021q")
 
 
@@ -42,6 +48,7 @@ class Pci(vm.Case):
         cls.addClassCleanup(cls.lab.close)
         cls.guest = vm.Guest(cls.lab, memory=1024, modules=MODULES, parameters=f"hugepages=128 {cls.PARAMETERS}",
                              extra=[*cls.DEVICES, *card(0), *card(1)])
+        peers.chronyd(cls.guest.host, "right", "local stratum 1", "allow")
         cls.guest.must("ip link set eth2 up; ip address add 10.96.0.2/24 dev eth2; ip address add fd96::2/64 dev eth2 nodad; "
                        "ip link add link eth2 name eth2.7 type vlan id 7; ip link set eth2.7 up; "
                        "ip address add 10.97.0.2/24 dev eth2.7")
@@ -68,11 +75,13 @@ class Pci(vm.Case):
         return output.text.strip().splitlines()[-1]
 
     def metrics(self):
-        return self.guest.must("python3 -c 'import urllib.request as u; "
-                               "print(u.urlopen(\"http://127.0.0.1:9123/metrics\").read().decode())'")
+        return self.guest.must(f"{vm.root()}/bin/busybox wget -q -O - http://127.0.0.1:9123/metrics")
 
-    def verdict(self, name):
-        return sum(int(n) for n in re.findall(rf'wiretime_packets_total{{port="{CARD}",.*verdict="{name}"}} (\d+)', self.metrics()))
+    def verdicts(self):
+        counts = collections.Counter()
+        for verdict, count in re.findall(rf'wiretime_packets_total{{port="{CARD}",.*verdict="(\w+)"}} (\d+)', self.metrics()):
+            counts[verdict] += int(count)
+        return counts
 
     def check_serves(self, *addresses):
         for address in addresses:
@@ -103,6 +112,7 @@ class Pci(vm.Case):
     def check_kernel_has_it(self):
         """The card works under the kernel's own driver."""
         self.bind("igb")
+        self.assertLess(abs(self.phc()["ahead"]), CLOSE)  # which the kernel sets then
         self.guest.must("ip netns add other; ip link set eth1 netns other; ip -n other link set eth1 up; "
                         "ip -n other address add 10.96.0.9/24 dev eth1")
         self.until("the link is up", lambda: "state UP" in self.guest.run("ip -n other link show eth1").text, 20)
@@ -122,10 +132,9 @@ class Uio(Pci):
         neighbors = self.guest.must("ip neighbour")
         for address in (OURS, OURS6):
             self.assertRegex(neighbors, rf"(?m)^{address} dev eth2 lladdr {MAC} ")
-        self.assertGreaterEqual(self.verdict("answered"), 24)
-        self.assertGreaterEqual(self.verdict("arp_answered"), 1)
-        self.assertGreaterEqual(self.verdict("nd_answered"), 1)
-        self.assertGreaterEqual(self.verdict("echo_answered"), 6)
+        counts = self.verdicts()
+        for verdict, least in (("answered", 24), ("arp_answered", 1), ("nd_answered", 1), ("echo_answered", 6)):
+            self.assertGreaterEqual(counts[verdict], least, verdict)
 
     def test_vlan(self):
         """a port with a vlan serves tagged clients and nobody else"""
@@ -186,6 +195,80 @@ class Uio(Pci):
                     "'bindcmdaddress /run/client/sock' 'refclock PHC eth2 poll 0 refid CARD'")
         self.until("the clock is selected", lambda: "#* CARD" in self.client_says("sources"), 90)
         self.assertLess(abs(float(self.client_says("-c sources").split(",")[7])), CLOSE)
+
+    def figures(self, line):
+        """name=value, of what a program prints."""
+        print(f"# {line}")
+        return {name: float(value) for name, value in re.findall(r"(\w+)=(-?[\d.]+)(?= |$)", line)}
+
+    def phc(self, name="eth1", shift=""):
+        """A PTP clock of the kernel's, read past the daemon."""
+        return self.figures(self.guest.must(f"{vm.SCRIPTS}/phc_clock {name} {shift}").strip())
+
+    def nic_clock(self, port):
+        """What the metrics say of a port's clock."""
+        return {f"{name} {event}".strip(): float(value) for name, event, value in re.findall(
+            rf'(?m)^wiretime_nic_clock_(\w+){{port="{port}"(?:,event="(\w+)")?}} (\S+)$', self.metrics())}
+
+    def test_nic_clock(self):
+        """DPDK's clock of the card is mapped to the guest's to within microseconds, also after it was set; it cannot be steered"""
+        probe = os.environ["WIRETIME_NIC_CLOCK_PROBE"]
+        lines = self.guest.must(f"{probe} {CARD}", 120).strip().splitlines()[-2:]
+        for phase, line in zip(("free", "stepped"), lines):
+            self.assertTrue(line.startswith(phase), lines)
+            now = self.figures(line)
+            self.assertEqual(now["ready"], 1)
+            self.assertGreater(now["count"], 30)
+            self.assertLess(now["median_ns"], MAP_NS)
+            self.assertLess(now["bound_ns"], MAP_NS)
+            self.assertLess(abs(now["fast_ppm"]), 500)  # both count the same seconds; the guest's are slewed
+            self.assertEqual(now["restarted"], int(phase == "stepped"))
+
+        self.serve()
+        self.until("the daemon's map is ready", lambda: self.nic_clock(CARD).get("ready") == 1, 20)
+        self.assertIn('method="timesync",phc="free"', self.metrics())
+        now = self.nic_clock(CARD)
+        self.assertLess(now["error_bound_seconds"], MAP_NS * 1e-9)
+        self.assertGreater(now["readings_total taken"], 8)
+        self.assertNotIn("offset_seconds", now)  # nobody keeps it on any time
+        self.stop()
+        self.assertIn("the frequency of this NIC's clock cannot be set through this DPDK and driver", self.refused(AT + " phc utc"))
+
+    def check_both_clocks(self):
+        self.until("the guest's clock is right", lambda: abs(self.guest.offset()) < CLOSE)
+        self.until("the card's clock is on it", lambda: abs(self.phc()["ahead"]) < PHC_CLOSE)
+
+    def test_both_clocks(self):
+        """1000 s off, the guest's clock is set and steered, the card's is kept on it, and both recover when somebody sets them"""
+        self.bind("igb")
+        self.addCleanup(self.guest.run, f"{vm.SCRIPTS}/kernel_clock 0")
+        # QEMU's card jumps when its frequency is changed (by the change times its uptime): the kernel's clock on top of it does not.
+        phc = self.guest.must("ls /sys/class/net/eth1/device/ptp").strip()
+        self.guest.must(f"ip link set eth1 up; cd /sys/class/ptp/{phc} && echo 1 >n_vclocks && mount --bind /dev/$(ls | grep ^ptp) /dev/{phc}")
+        self.addCleanup(self.guest.run, f"umount /dev/{phc}")
+        self.addCleanup(self.stop)
+        self.guest.must(f"rm -f {DRIFT}; {vm.SCRIPTS}/shift_clock 1000")
+        self.assertGreater(abs(self.phc()["ahead"]), 1000)
+        self.start(f"server {vm.HOST} iburst minpoll 0 maxpoll 1", "makestep 0.1 -1", "rtcsync", "allow", "workeridle nap",
+                   "metricsport 9123", "dataplane af_packet eth1 phc utc", f"driftfile {DRIFT} interval 5")
+        self.until_logged("System clock was stepped by", 180)
+        self.check_both_clocks()
+        self.assertEqual(self.guest.kernel_clock()["unsync"], 0)
+        self.until("the metrics say so", lambda: abs(self.nic_clock("eth1").get("offset_seconds", 1)) < PHC_CLOSE)
+        self.assertGreaterEqual(self.nic_clock("eth1")["steps_total"], 1)
+
+        self.guest.must("date -s 'now -2 hours'")
+        self.until_logged("was set by", 20)
+        self.check_both_clocks()
+        self.phc(shift=0.7)
+        self.until("its having been set is counted", lambda: self.nic_clock("eth1")["readings_total restarted"] >= 1, 20)
+        self.check_both_clocks()
+
+        self.until("the drift file", lambda: self.guest.run(f"[ -s {DRIFT} ]").code == 0)
+        self.stop()
+        drift = float(self.guest.must(f"cat {DRIFT}").split()[0])
+        self.assertAlmostEqual(self.guest.kernel_clock()["ppm"], -drift, delta=1)
+        self.assertLess(abs(self.phc()["ppm"]), 500)
 
     def test_refused(self):
         """what is wrong with a card is said in one line, with what to do about it"""
