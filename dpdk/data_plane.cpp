@@ -215,7 +215,10 @@ void DataPlane::add_queue(ServedPort& served, const PlacedQueue& placed, const D
   q.xdp_metadata = port.config().kind == server::DataplaneConfig::Kind::af_xdp;
   if (q.nic_stamps.flag != 0 || contains(options.nic_stamp_xdp, port.config().device))
     q.nic_stamps.clock = &served.clock->snapshot();
-  if (port.config().kind == server::DataplaneConfig::Kind::memif) q.serve = &served.serve;
+  if (port.config().kind == server::DataplaneConfig::Kind::memif) {
+    q.serve = &served.serve;
+    q.awaits_peer = true;
+  }
   q.announce = owned && placed.queue == 0 ? &served.announce : nullptr;
   workers_[placed.worker]->add_queue(q);
 }

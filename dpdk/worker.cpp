@@ -29,6 +29,9 @@ constexpr long kLongestNapXdpNs = 200'000;
 constexpr std::uint32_t kNeighborAnswersPerSecond = 1000;
 constexpr std::uint32_t kNeighborBurst = 200;
 
+// What a host that takes a CPU away takes it for, with room to spare: 5 ms.
+constexpr std::uint64_t kPatiencePerSecond = 200;
+
 void nap(unsigned turn, long longest_ns) noexcept {
   const long length = turn < 6 ? std::min(kShortestNapNs << turn, longest_ns) : longest_ns;
   const timespec time{0, length};
@@ -69,6 +72,7 @@ void Worker::add_queue(const PortQueue& queue) {
        net::RateLimiter{rte_get_tsc_hz(), kNeighborAnswersPerSecond, kNeighborBurst, os::read_tsc()},
        {},
        TransmitQueue{queue.transmit}});
+  patience_ = rte_get_tsc_hz() / kPatiencePerSecond;
 }
 
 void Worker::run() noexcept {
@@ -215,28 +219,50 @@ void Worker::send(Queue& q, unsigned count, const clock::Departure& departure) n
   if (count == 0) return;
   const std::span<const server::Frame> frames{frames_.data(), count};
   q.out.prepare(departure, {mbufs_.data(), count}, frames);
-  const unsigned sent = rte_eth_tx_burst(q.port, q.queue, mbufs_.data(), static_cast<std::uint16_t>(count));
+  const unsigned sent = transmit(q, count);
   const Ticks done = os::read_tsc();
   const std::uint64_t took = done.value - departure.written.value;
   const bool known = q.out.kept(departure, sent, done);
-  const server::Stamp stamp = known && departure.rung == clock::TransmitRung::launch
-                                  ? server::Stamp::transmit_hardware
-                                  : server::Stamp::transmit_daemon;
+  RunCounter verdicts{q.state->verdicts};
+  RunCounter stamps{q.state->stamps};
+  std::uint64_t answers = 0;
   for (unsigned i = 0; i < sent; ++i) {
-    q.state->verdicts.add(frames_[i].verdict);
+    verdicts.add(frames_[i].verdict);
     if (!is_ntp_answer(frames_[i].verdict)) continue;
     if (frames_[i].exchange.entry != nullptr && !known) {
       const Ticks left{departure.written.value + (q.owned == nullptr ? took * (i + 1) / (sent + 1) : took)};
       server::remember(frames_[i].exchange, frames_[i].receive, snapshot_.time_at(left), snapshot_.epoch);
     }
-    q.state->stamps.add(stamps_[i]);
-    q.state->stamps.add(stamp);
+    stamps.add(stamps_[i]);
+    ++answers;
   }
+  const bool launched = known && departure.rung == clock::TransmitRung::launch;
+  q.state->stamps.add(launched ? server::Stamp::transmit_hardware : server::Stamp::transmit_daemon, answers);
   q.out.hand_over(sent, snapshot_, frames);
   for (unsigned i = sent; i < count; ++i) {
-    q.state->verdicts.add(Verdict::transmit_failed);
+    verdicts.add(Verdict::transmit_failed);
     rte_pktmbuf_free(mbufs_[i]);
   }
+}
+
+// How many of the first `count` mbufs the port took. A full ring to a process means that it was kept from its
+// CPU for a moment: its replies wait for it, and meanwhile its requests in the other ring. But not for one
+// that does not come back.
+unsigned Worker::transmit(Queue& q, unsigned count) noexcept {
+  const auto write = [&](unsigned from) {
+    return from +
+           rte_eth_tx_burst(q.port, q.queue, mbufs_.data() + from, static_cast<std::uint16_t>(count - from));
+  };
+  unsigned sent = write(0);
+  if (__builtin_expect(sent < count && q.awaits_peer && (sent > 0 || !q.peer_away), false)) {
+    const std::uint64_t began = os::read_tsc().value;
+    while (sent < count && os::read_tsc().value - began < patience_) {
+      rte_pause();
+      sent = write(sent);
+    }
+  }
+  q.peer_away = sent < count;
+  return sent;
 }
 
 // Tells the wire where our addresses live. At start and when a link comes up; not on the hot path.

@@ -45,6 +45,7 @@ struct PortQueue {
   TransmitPath transmit;
   const std::atomic<bool>* serve = nullptr;  // writer: control thread; false: hands off. null: always serve
   std::atomic<bool>* announce = nullptr;     // writers: control thread sets, worker clears; null: never
+  bool awaits_peer = false;                  // a process, not a wire, takes what we send
 };
 
 class Worker {
@@ -80,6 +81,7 @@ class Worker {
     net::RateLimiter neighbor_limit;
     clock::NicSnapshot nic{};
     TransmitQueue out{transmit};
+    bool peer_away = false;  // did not take the last burst
   };
 
   unsigned serve(Queue& q) noexcept;
@@ -87,6 +89,7 @@ class Worker {
   [[nodiscard]] server::Stamp stamp(const Queue& q, rte_mbuf* m, Ticks arrival, NtpTimestamp& time) noexcept;
   [[nodiscard]] unsigned sort_out(Queue& q, unsigned count, Ticks now) noexcept;
   void send(Queue& q, unsigned count, const clock::Departure& departure) noexcept;
+  [[nodiscard]] unsigned transmit(Queue& q, unsigned count) noexcept;
   void announce(Queue& q) noexcept;
   [[nodiscard]] bool rest(unsigned received) noexcept;
   [[nodiscard]] bool on_hold() noexcept;
@@ -100,6 +103,7 @@ class Worker {
   clock::TimeSnapshot snapshot_;
   unsigned empty_walks_ = 0;
   long longest_nap_ns_ = 0;
+  std::uint64_t patience_ = 0;  // ticks, with a process that does not take what we send
 
   // The burst in hand: frames_[i] lies in mbufs_[i].
   std::array<server::Frame, server::kBurstSize> frames_{};

@@ -35,4 +35,29 @@ class alignas(64) Counters {
       values_{};  // writer: the owning worker; readers: control thread
 };
 
+// Adds up runs of one event in a register: a counter in memory, once an event, would be a chain of loads that
+// wait for the store before. The counters have it all when this ends.
+template <typename Enum>
+class RunCounter {
+ public:
+  explicit RunCounter(Counters<Enum>& to) noexcept : to_{to} {}
+  RunCounter(const RunCounter&) = delete;
+  RunCounter& operator=(const RunCounter&) = delete;
+  ~RunCounter() { to_.add(which_, run_); }
+
+  void add(Enum which) noexcept {
+    if (__builtin_expect(which != which_, false)) {
+      to_.add(which_, run_);
+      which_ = which;
+      run_ = 0;
+    }
+    ++run_;
+  }
+
+ private:
+  Counters<Enum>& to_;
+  Enum which_{};
+  std::uint64_t run_ = 0;
+};
+
 }  // namespace wiretime

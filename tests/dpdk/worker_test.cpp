@@ -3,6 +3,7 @@
 
 #include <rte_launch.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -97,6 +98,52 @@ TEST_CASE("answers that do not fit the transmit queue are counted as failed and 
   CHECK(s.count(Verdict::answered) == 7);
   CHECK(s.count(Verdict::transmit_failed) == 3);
   CHECK(s.count(server::Stamp::transmit_daemon) == 7);
+  while (s.port.take()) {
+  }
+  CHECK(s.port.buffers_out() == 0);
+}
+
+TEST_CASE("answers to a process that is late wait for it") {
+  Serving s{"late", 8};
+  s.queue = s.port.queue(s.fixture.state);
+  s.queue->awaits_peer = true;
+  s.start();
+  std::atomic<bool> stop{false};
+  unsigned taken = 0;
+  std::thread peer{[&] {
+    while (!stop.load(std::memory_order_relaxed)) {
+      if (s.port.take()) ++taken;
+      std::this_thread::yield();
+    }
+  }};
+  // A burst that is far too large for the ring, sent whole: in one of many tries, as this machine may keep
+  // the peer from its CPU for longer than anybody waits.
+  bool whole = false;
+  for (int tries = 0; tries < 1000 && !whole; ++tries) {
+    const std::uint64_t failed = s.count(Verdict::transmit_failed);
+    for (unsigned i = 0; i < 30; ++i) s.port.give(frame_with({}, ntp_request()));
+    CHECK(s.worker.walk() == 30);
+    whole = s.count(Verdict::transmit_failed) == failed;
+  }
+  CHECK(whole);
+  stop = true;
+  peer.join();
+  while (s.port.take()) ++taken;
+  CHECK(taken == s.count(Verdict::answered));
+  CHECK(s.port.buffers_out() == 0);
+}
+
+TEST_CASE("a process that takes nothing costs its answers, and its next ones too") {
+  Serving s{"away", 8};
+  s.queue = s.port.queue(s.fixture.state);
+  s.queue->awaits_peer = true;
+  s.start();
+  for (const unsigned expected : {3U, 13U}) {
+    for (unsigned i = 0; i < 10; ++i) s.port.give(frame_with({}, ntp_request()));
+    CHECK(s.worker.walk() == 10);
+    CHECK(s.count(Verdict::transmit_failed) == expected);
+  }
+  CHECK(s.count(Verdict::answered) == 7);
   while (s.port.take()) {
   }
   CHECK(s.port.buffers_out() == 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The channels between control thread and workers; the tests with threads earn their keep under TSan.
+#include <numeric>
 #include <thread>
 
 #include "base/counters.hpp"
@@ -71,6 +72,19 @@ TEST_CASE("counters lose nothing while another thread reads them") {
   counters.add_to(sum);
   CHECK(sum[static_cast<std::size_t>(Verdict::answered)] == 200'000);
   CHECK(sum[static_cast<std::size_t>(Verdict::denied)] == 14);
+}
+
+TEST_CASE("runs of one event are counted as each of them") {
+  Counters<Verdict> counters;
+  {
+    RunCounter run{counters};
+    for (const Verdict v : {Verdict::denied, Verdict::denied, Verdict::answered, Verdict::denied}) run.add(v);
+  }
+  Counters<Verdict>::Values sum{};
+  counters.add_to(sum);
+  CHECK(sum[static_cast<std::size_t>(Verdict::denied)] == 3);
+  CHECK(sum[static_cast<std::size_t>(Verdict::answered)] == 1);
+  CHECK(std::accumulate(sum.begin(), sum.end(), std::uint64_t{0}) == 4);
 }
 
 TEST_CASE("an RCU object lives as long as a worker may hold it, and no longer") {
