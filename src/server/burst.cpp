@@ -203,30 +203,16 @@ void finish_one(Frame& frame, std::span<std::byte> reply, NtpTimestamp transmit,
   finish_reply(reply, frame.key, frame.exchange, transmit, snapshot, state);
 }
 
-}  // namespace
-
-void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const Tables& tables,
-            const LocalAddresses& ours, WorkerState& state) noexcept {
-  for (; frames.size() > kBurstSize; frames = frames.subspan(kBurstSize))
-    answer(frames.first(kBurstSize), snapshot, tables, ours, state);
-  PlainPath plain{snapshot, tables, ours, state};
-  std::size_t count = 0;
-  for (Frame& frame : frames) {
-    if (snapshot.valid && plain.judge(frame, count)) continue;
-    frame.plain_udp = nullptr;
-    frame.verdict = answer_one(frame, snapshot, tables, ours, state);
-  }
-  plain.answer(count);
-}
-
-void finish(std::span<Frame> frames, TransmitTimes times, const clock::TimeSnapshot& snapshot,
-            WorkerState& state) noexcept {
+// `kPaced`: not all at once.
+template <bool kPaced>
+void finish_each(std::span<Frame> frames, const TransmitTimes& times, const clock::TimeSnapshot& snapshot,
+                 WorkerState& state) noexcept {
   const std::uint64_t noise_mask = ntp::ReplyTemplate::noise_mask(snapshot.precision);
   std::uint64_t random = state.random.next();
   std::uint64_t ahead = 0;  // 2^-48 s
   for (Frame& frame : frames) {
     const NtpTimestamp transmit{times.first.value + (ahead >> 16)};
-    ahead += clock::wire_bytes(frame.length) * times.per_byte;
+    if constexpr (kPaced) ahead += clock::wire_bytes(frame.length) * times.per_byte;
     if (!is_ntp_answer(frame.verdict)) continue;
     if (__builtin_expect(frame.plain_udp != nullptr, true)) {
       random = next_of_burst(random);
@@ -245,6 +231,30 @@ void finish(std::span<Frame> frames, TransmitTimes times, const clock::TimeSnaps
     finish_one(frame, bytes.subspan(frame.parsed.payload_offset), transmit, snapshot, state);
     net::finish_udp_checksum(bytes, frame.parsed);
   }
+}
+
+}  // namespace
+
+void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const Tables& tables,
+            const LocalAddresses& ours, WorkerState& state) noexcept {
+  for (; frames.size() > kBurstSize; frames = frames.subspan(kBurstSize))
+    answer(frames.first(kBurstSize), snapshot, tables, ours, state);
+  PlainPath plain{snapshot, tables, ours, state};
+  std::size_t count = 0;
+  for (Frame& frame : frames) {
+    if (snapshot.valid && plain.judge(frame, count)) continue;
+    frame.plain_udp = nullptr;
+    frame.verdict = answer_one(frame, snapshot, tables, ours, state);
+  }
+  plain.answer(count);
+}
+
+void finish(std::span<Frame> frames, TransmitTimes times, const clock::TimeSnapshot& snapshot,
+            WorkerState& state) noexcept {
+  if (times.per_byte == 0)
+    finish_each<false>(frames, times, snapshot, state);
+  else
+    finish_each<true>(frames, times, snapshot, state);
 }
 
 }  // namespace wiretime::server
