@@ -164,9 +164,13 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
     served->clock = std::make_unique<PortClock>(
         config, PortClock::Options{contains(options.no_cross_stamps, config.device)});
     const Port& p = *served->port;
-    if (config.kind == server::DataplaneConfig::Kind::pci)
-      served->transmit =
-          std::make_unique<TransmitStamps>(p.name(), p.launch_field(), static_cast<double>(rte_get_tsc_hz()));
+    if (config.kind == server::DataplaneConfig::Kind::pci) {
+      TransmitStamps::Options compensated;
+      for (const auto& [device, seconds] : options.transmit_compensation)
+        if (device == config.device) compensated.compensation = seconds;
+      served->transmit = std::make_unique<TransmitStamps>(p.name(), p.launch_field(),
+                                                          static_cast<double>(rte_get_tsc_hz()), compensated);
+    }
     infos_.push_back({p.name(),
                       p.driver(),
                       config.kind,

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -43,6 +44,8 @@ struct DataPlaneOptions {
   std::array<std::uint64_t, 2> secret{};  // keys the client logs' hash and seeds the workers' randomness
   // hwtimestamp nocrossts: interfaces whose clock's own cross timestamps are not to be used.
   std::vector<std::string> no_cross_stamps;
+  // hwtimestamp txcomp: s, that frames leave a pci port later than its stamps say.
+  std::vector<std::pair<std::string, double>> transmit_compensation;
 };
 
 class DataPlane {

@@ -58,11 +58,11 @@ TransmitCalls ethdev_transmit_calls(std::uint16_t port) {
 }
 
 TransmitStamps::TransmitStamps(std::string port, const LaunchField& launch, double ticks_per_second,
-                               double plain_latency)
+                               const Options& options)
     : port_{std::move(port)},
       launch_{launch},
       ticks_per_second_{ticks_per_second},
-      plain_latency_{plain_latency},
+      options_{options},
       ladder_{{}} {
   publish({}, 0);
 }
@@ -141,6 +141,7 @@ void TransmitStamps::take(const clock::NicSnapshot& nic, Ticks left, Ticks now, 
     return close(lost_in_a_row_ + 1);
   }
   own_events_.add(Event::sampled);
+  left.value += static_cast<std::uint64_t>(std::llround(options_.compensation * ticks_per_second_));
   const double deviation = difference(left, slot_.leaves);
   if (d.rung == TransmitRung::launch)
     off_schedule_ = std::fabs(deviation) > kOffSchedule * ticks_per_second_ ? off_schedule_ + 1 : 0;
@@ -182,7 +183,8 @@ void TransmitStamps::publish(const clock::NicSnapshot& nic, std::uint32_t link_s
   plan.wire_rate = wire_rate(ticks_per_second_, link_speed);
   plan.latency = std::llround(calibration_.line().latency);
   plan.per_frame = std::llround(calibration_.line().per_frame * 65536);
-  plan.plain_latency = std::llround(plain_latency_ * ticks_per_second_);
+  plan.plain_latency = std::llround(options_.plain_latency * ticks_per_second_);
+  plan.launch_compensation = std::llround(options_.compensation * ticks_per_second_);
   plan.lead = static_cast<std::uint64_t>(kLead * ticks_per_second_);
   plan.longest_backlog = static_cast<std::uint64_t>(kLongestBacklog * ticks_per_second_);
   plan.anchor_nic = nic.anchor_nic;

@@ -35,9 +35,16 @@ class TransmitStamps {
   // 200 samples a second, at most: one for each call of sample.
   static constexpr std::chrono::milliseconds kSampleInterval{5};
 
-  // `port`: for the log. `plain_latency`: s, from the write to the wire where that is not measured.
+  struct Options {
+    double plain_latency = 0;  // s, from the write to the wire where that is not measured
+    double compensation = 0;   // s, that frames leave later than the NIC says: hwtimestamp txcomp
+  };
+  // `port`: for the log.
   TransmitStamps(std::string port, const LaunchField& launch, double ticks_per_second,
-                 double plain_latency = 0);
+                 const Options& options);
+
+  TransmitStamps(std::string port, const LaunchField& launch, double ticks_per_second)
+      : TransmitStamps{std::move(port), launch, ticks_per_second, Options{}} {}
 
   // Before workers run: one for each queue. Valid as long as this object.
   [[nodiscard]] TransmitPath path();
@@ -66,7 +73,7 @@ class TransmitStamps {
   std::string port_;
   LaunchField launch_;
   double ticks_per_second_;
-  double plain_latency_;
+  Options options_;
   TransmitCalls calls_;
   clock::TransmitLadder ladder_;
   clock::TransmitCalibration calibration_;

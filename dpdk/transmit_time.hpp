@@ -88,10 +88,10 @@ class TransmitQueue {
     wire_free_.value = d.leaves.value + plan_.wire_ticks(bytes);
   }
   // The driver took `sent` frames, and was done at `done`. True: the replies say when they leave, as well as
-  // can be known.
+  // can be known. False on the plain rung, and for a burst that was interrupted while it was written.
   [[nodiscard]] bool kept(const clock::Departure& d, unsigned sent, Ticks done) noexcept {
-    if (d.rung != clock::TransmitRung::launch || sent == 0) return d.rung == clock::TransmitRung::predicted;
-    path_.events->add(clock::TransmitEvent::launched);
+    if (d.rung == clock::TransmitRung::plain || sent == 0) return false;
+    if (d.rung == clock::TransmitRung::launch) path_.events->add(clock::TransmitEvent::launched);
     if (static_cast<std::int64_t>(done.value - d.first.value) < 0) return true;
     path_.events->add(clock::TransmitEvent::late);
     return false;
@@ -110,7 +110,7 @@ class TransmitQueue {
   static constexpr unsigned kNone = ~0U;
 
   void launch(const clock::Departure& d, rte_mbuf& first) noexcept {
-    const std::uint64_t at = plan_.nic_at(d.first);
+    const std::uint64_t at = plan_.launch_time(d.first);
     std::memcpy(reinterpret_cast<std::byte*>(&first) + path_.launch.field, &at, sizeof at);
     first.ol_flags |= path_.launch.flag;
   }

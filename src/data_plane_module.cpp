@@ -138,9 +138,12 @@ Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& con
   options.clients = control::client_capacities(config).worker;
   options.secret = *secret;
   for (const control::HwTimestamp& line : config.hw_timestamps)
-    for (const auto& configured : config.dataplanes)
-      if (line.nocrossts && (line.interface == "*" || line.interface == configured.device))
-        options.no_cross_stamps.push_back(configured.device);
+    for (const auto& configured : config.dataplanes) {
+      if (line.interface != "*" && line.interface != configured.device) continue;
+      if (line.nocrossts) options.no_cross_stamps.push_back(configured.device);
+      if (line.tx_compensation.count() != 0)
+        options.transmit_compensation.emplace_back(configured.device, line.tx_compensation.count());
+    }
   auto plane = dpdk::DataPlane::start(options, channels, log);
   if (!plane) return tl::make_unexpected(plane.error());
   if (auto ok = check_loops(config, (*plane)->ports()); !ok) return tl::make_unexpected(ok.error());

@@ -48,12 +48,13 @@ struct TransmitPlan {
   static constexpr unsigned kRateShift = 48;
 
   TransmitRung rung = TransmitRung::plain;
-  std::uint32_t wire_rate = 0;        // as in Departure; 0: unknown
-  std::int64_t latency = 0;           // ticks from the write of a burst to its first frame's start, and
-  std::int64_t per_frame = 0;         // per frame in the burst, times 2^16: the doorbell rings after the last
-  std::int64_t plain_latency = 0;     // the same on the plain rung
-  std::uint64_t lead = 0;             // ticks; launch: how far ahead
-  std::uint64_t longest_backlog = 0;  // ticks; the wire is not believed to be busy for longer
+  std::uint32_t wire_rate = 0;     // as in Departure; 0: unknown
+  std::int64_t latency = 0;        // ticks from the write of a burst to its first frame's start, and
+  std::int64_t per_frame = 0;      // per frame in the burst, times 2^16: the doorbell rings after the last
+  std::int64_t plain_latency = 0;  // the same on the plain rung
+  std::int64_t launch_compensation = 0;  // ticks, that a launched frame is later than the NIC says
+  std::uint64_t lead = 0;                // ticks; launch: how far ahead
+  std::uint64_t longest_backlog = 0;     // ticks; the wire is not believed to be busy for longer
   // Launch: what the NIC's clock shows at a TSC reading, and until when that is to be believed.
   std::uint64_t anchor_nic = 0;
   Ticks anchor_ticks{};
@@ -76,6 +77,7 @@ struct TransmitPlan {
                       (d.rung == TransmitRung::launch ? lead : static_cast<std::uint64_t>(d.latency))};
     d.follows = wire_free.value - start.value - 1 < longest_backlog;
     d.leaves = d.follows ? wire_free : start;
+    if (d.rung == TransmitRung::launch) d.leaves.value += static_cast<std::uint64_t>(launch_compensation);
     d.first = d.leaves;
     d.wire_rate = wire_rate;
     if (d.rung == TransmitRung::plain) {
@@ -85,6 +87,10 @@ struct TransmitPlan {
     return d;
   }
 
+  // What to tell the NIC for a frame that is to leave then.
+  [[nodiscard]] std::uint64_t launch_time(Ticks t) const noexcept {
+    return nic_at({t.value - static_cast<std::uint64_t>(launch_compensation)});
+  }
   // What the NIC's clock will show then.
   [[nodiscard]] std::uint64_t nic_at(Ticks t) const noexcept {
     const auto delta = static_cast<std::int64_t>(t.value - anchor_ticks.value);

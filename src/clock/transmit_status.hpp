@@ -14,7 +14,7 @@ namespace wiretime::clock {
 
 enum class TransmitEvent : std::uint8_t {
   launched,    // bursts: scheduled for a time
-  late,        // bursts: written, or by the NIC's account sent, after that
+  late,        // bursts: written, or by the NIC's account sent, after they were to leave
   sampled,     // frames: the NIC said when they left
   lost,        // frames: it was asked and did not say
   refused,     // frames: it said what cannot be

@@ -34,14 +34,15 @@ struct Sent {
 
 // A port whose NIC counts nanoseconds; its driver's calls answer what the test says.
 struct Sending {
-  explicit Sending(const std::string& name, bool launches, bool stamps, double plain_latency = 0)
+  explicit Sending(const std::string& name, bool launches, bool stamps,
+                   const TransmitStamps::Options& options = {})
       : s(name), hertz{static_cast<double>(rte_get_tsc_hz())} {
     REQUIRE(rte_mbuf_dyn_tx_timestamp_register(&field.field, &field.flag) == 0);
     map.anchor_nic = 1'000'000'000'000;
     map.anchor_ticks = os::read_tsc();
     map.rate = static_cast<std::uint64_t>(std::ldexp(hertz * 1e-9, clock::NicSnapshot::kRateShift));
     map.expires.value = map.anchor_ticks.value + static_cast<std::uint64_t>(hertz * 10'000);
-    control.emplace(name, launches ? field : LaunchField{}, hertz, plain_latency);
+    control.emplace(name, launches ? field : LaunchField{}, hertz, options);
     TransmitCalls calls;
     calls.read_stamp = [this, stamps](timespec& t) {
       if (!stamps) return -ENOTSUP;
@@ -144,7 +145,7 @@ double seconds(NtpDuration d) {
 
 TEST_CASE("on the plain rung replies say when they were written, or a fixed time later") {
   for (const double latency : {0.0, 2e-6}) {
-    Sending port{latency == 0 ? "tx_plain" : "tx_static", false, false, latency};
+    Sending port{latency == 0 ? "tx_plain" : "tx_static", false, false, {latency, 0}};
     CHECK(port.rung() == TransmitRung::plain);
     for (const Sent& sent : port.burst(3)) {
       CHECK(port.says(sent, latency));
@@ -175,6 +176,52 @@ TEST_CASE("a NIC that launches sends at the instant that the reply says") {
   }
   CHECK(port.count(TransmitEvent::launched) == 5);
   CHECK(port.s.count(server::Stamp::transmit_hardware) + port.s.count(server::Stamp::transmit_daemon) == 20);
+}
+
+TEST_CASE("what a NIC's stamps and launches are known to be off by is made good") {
+  constexpr double kOff = 300e-9;
+  Sending launching{"tx_comp_launch", true, false, {0, kOff}};
+  const auto sent = launching.burst(1);
+  REQUIRE(sent[0].launched);
+  CHECK(seconds(sent[0].transmit - launching.time_at(launching.map.ticks_at(sent[0].launch))) ==
+        Approx(kOff).margin(3e-9));
+
+  Sending stamping{"tx_comp_stamp", false, true, {0, kOff}};
+  stamping.control->sample(stamping.map, stamping.now());
+  const auto first = stamping.burst(1, 1);
+  const Ticks left = stamping.now();
+  stamping.stamp = stamping.nic_at(left);
+  stamping.control->sample(stamping.map, stamping.now());
+  stamping.s.worker.keep_house();
+  const auto second = stamping.burst(1, first[0].receive.value);
+  CHECK(second[0].origin.value == 0x7777);
+  CHECK(seconds(second[0].transmit - stamping.time_at(left)) == Approx(kOff).margin(3e-9));
+}
+
+TEST_CASE("a burst that was interrupted before it was sent is remembered by when that was") {
+  Sending port{"tx_interrupted", true, false};
+  port.control->refresh(port.map, kSpeed, port.now(), port.log);
+  // The driver takes longer than the launch lies ahead.
+  const auto* callback = rte_eth_add_tx_callback(
+      port.s.port.id(), 0,
+      [](std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, void*) {
+        const std::uint64_t start = os::read_tsc().value;
+        while (os::read_tsc().value - start < rte_get_tsc_hz() / 10'000) {
+        }
+        return count;
+      },
+      nullptr);
+  REQUIRE(callback != nullptr);
+  const auto first = port.burst(1, 1);
+  const Ticks after = port.after;
+  CHECK(port.count(TransmitEvent::late) == 1);
+  CHECK(port.s.count(server::Stamp::transmit_daemon) == 1);
+  CHECK(rte_eth_remove_tx_callback(port.s.port.id(), 0, callback) == 0);
+  const auto second = port.burst(1, first[0].receive.value);
+  CHECK(second[0].origin.value == 0x7777);
+  CHECK((second[0].transmit - first[0].transmit).units > 0);
+  CHECK((port.time_at(after) - second[0].transmit).units > 0);
+  CHECK(seconds(second[0].transmit - first[0].receive) >= 50e-6);
 }
 
 TEST_CASE("bursts launched closer together than they take on the wire follow each other without overlap") {

@@ -125,7 +125,13 @@ class FakeReport : public Report {
     nic.steps = 1;
     nic.events[0] = 600;
     nic.events[static_cast<std::size_t>(clock::NicEvent::frozen)] = 2;
-    return {{"eth1", "af_xdp", "xdp", {{"redirected_ipv4", 40}, {"not_udp", 0}}, nic},
+    clock::TransmitStatus transmit;
+    transmit.rung = clock::TransmitRung::predicted;
+    transmit.latency = 900e-9;
+    transmit.spread = 40e-9;
+    transmit.events[static_cast<std::size_t>(clock::TransmitEvent::sampled)] = 77;
+    transmit.events[static_cast<std::size_t>(clock::TransmitEvent::lost)] = 3;
+    return {{"eth1", "af_xdp", "xdp", {{"redirected_ipv4", 40}, {"not_udp", 0}}, nic, transmit},
             {"a\"b\\c", "memif", "tsc", {}}};
   }
 

@@ -300,6 +300,23 @@ TEST_CASE("the clock of a network card is reported where there is one", "[metric
   CHECK(value(page, "wiretime_nic_clock_readings_total", {{"port", "eth1"}, {"event", "frozen"}}) == "2");
 }
 
+TEST_CASE("a port's rung of transmit timestamps and what came of samples is reported", "[metrics]") {
+  const Page page = parse(render_metrics(fake::FakeReport{}));
+  const auto rung = [&](std::string name) {
+    return value(page, "wiretime_transmit_rung", {{"port", "eth1"}, {"rung", name}});
+  };
+  CHECK(rung("launch") == "0");
+  CHECK(rung("predicted") == "1");
+  CHECK(rung("plain") == "0");
+  CHECK(page.samples.at("wiretime_transmit_rung").size() == clock::kTransmitRungs.size());  // of one port
+  const LabelMap eth1{{"port", "eth1"}};
+  CHECK(std::stod(value(page, "wiretime_transmit_latency_seconds", eth1)) == Approx(900e-9));
+  CHECK(std::stod(value(page, "wiretime_transmit_spread_seconds", eth1)) == Approx(40e-9));
+  CHECK(page.samples.at("wiretime_transmit_events_total").size() == clock::kTransmitEvents);
+  CHECK(value(page, "wiretime_transmit_events_total", {{"port", "eth1"}, {"event", "sampled"}}) == "77");
+  CHECK(value(page, "wiretime_transmit_events_total", {{"port", "eth1"}, {"event", "lost"}}) == "3");
+}
+
 TEST_CASE("label values with quotes, backslashes and newlines are escaped", "[metrics]") {
   const std::string text = render_metrics(fake::FakeReport{});
   CHECK(text.find("wiretime_build_info{version=\"1.2.3 \\\"test\\\\build\\\"\\n\"} 1\n") !=
