@@ -24,6 +24,7 @@ struct Row {
   const char* name;
   const char* expected;  // null: takes no argument
   bool (*read)(std::string_view text, Options& options);
+  Result<void> (*tell)(std::string_view text, Options& options) = nullptr;  // instead: has errors of its own
 };
 
 template <typename T, typename U>
@@ -32,8 +33,11 @@ bool assign(T& target, std::optional<U> value) {
   return value.has_value();
 }
 
+// The last one counts.
 bool set_mode(Options& o, Mode mode) {
   o.mode = mode;
+  o.rate = 0;
+  o.window = 0;
   return true;
 }
 
@@ -97,10 +101,29 @@ bool read_clock_bound(std::string_view text, Options& o) {
   return assign(o.clock_bound, parse_time(text));
 }
 
+Result<void> read_port(std::string_view text, Options& o) {
+  auto port = control::parse_port(text, "--port");
+  if (!port) return tl::make_unexpected(port.error());
+  if (o.port.vlan && !port->vlan) port->vlan = o.port.vlan;
+  o.port = std::move(*port);
+  o.port_text = text;
+  return {};
+}
+
+Result<void> read_mix(std::string_view text, Options& o) {
+  auto mix = Mix::parse(text);
+  if (!mix) return fail("--mix: " + mix.error().message);
+  o.mix = *mix;
+  return {};
+}
+
 constexpr unsigned kMostWindow = 1U << 16;
 constexpr std::chrono::seconds kLongestWait{8};  // less than Verifier::kOldest
 
+constexpr const char* kPortWords = "the words of a dataplane line, such as 'af_xdp eth1'";
+
 constexpr Row kRows[] = {
+    {"port", kPortWords, nullptr, read_port},
     {"to", "the server's numeric address", [](auto t, Options& o) { return assign(o.to, parse_host(t)); }},
     {"from", "a prefix such as 10.20.0.0/16 or 2001:db8:1::/48",
      [](auto t, Options& o) { return assign(o.from, parse_prefix(t)); }},
@@ -145,6 +168,7 @@ constexpr Row kRows[] = {
      }},
     {"time", "a time such as 30s", [](auto t, Options& o) { return assign(o.time, parse_time(t)); }},
     {"interleaved", nullptr, [](auto, Options& o) { return o.interleaved = true; }},
+    {"mix", "shares such as malformed=5%,short=1%", nullptr, read_mix},
     {"reflector", nullptr, [](auto, Options& o) { return o.reflector = true; }},
     {"check", "a share such as 1/8, all or auto", read_check},
     {"clock-bound", "a time such as 100ms, or off", read_clock_bound},
@@ -157,42 +181,16 @@ constexpr Row kRows[] = {
     {"help", nullptr, [](auto, Options& o) { return o.action = Options::Action::print_help, true; }},
     {"version", nullptr, [](auto, Options& o) { return o.action = Options::Action::print_version, true; }},
 };
-constexpr std::size_t kRowCount = std::size(kRows);
-// Their readers have errors of their own to tell.
-constexpr int kPort = 1000;
-constexpr int kMix = 1001;
-
-Result<void> read_port(std::string_view text, Options& o) {
-  auto port = control::parse_port(text, "--port");
-  if (!port) return tl::make_unexpected(port.error());
-  if (o.port.vlan && !port->vlan) port->vlan = o.port.vlan;
-  o.port = std::move(*port);
-  o.port_text = text;
-  return {};
-}
-
-Result<void> read_mix(std::string_view text, Options& o) {
-  auto mix = Mix::parse(text);
-  if (!mix) return fail("--mix: " + mix.error().message);
-  o.mix = *mix;
-  o.mix_text = text;
-  return {};
-}
 
 Result<void> read_row(const Row& row, std::string_view text, Options& o) {
+  if (row.tell != nullptr) return row.tell(text, o);
   if (row.read(text, o)) return {};
   return fail(fmt::format("--{}: expected {}, found {}", row.name, row.expected, quoted(text)));
 }
 
-const char* expected_of(int code) {
-  if (code == kPort) return "the words of a dataplane line, such as 'af_xdp eth1'";
-  if (code == kMix) return "shares such as malformed=5%,short=1%";
-  return kRows[code].expected;
-}
-
 Result<void> complete(Options& o) {
   constexpr std::string_view kNothing = "found nothing";
-  if (o.port_text.empty()) return fail(fmt::format("--port: expected {}, {}", expected_of(kPort), kNothing));
+  if (o.port_text.empty()) return fail(fmt::format("--port: expected {}, {}", kPortWords, kNothing));
   if (o.to.family == Family::unspecified)
     return fail(fmt::format("--to: expected the server's numeric address, {}", kNothing));
   if (o.from.address.family == Family::unspecified)
@@ -260,11 +258,9 @@ Result<Options> parse_options(std::span<const std::string> arguments) {
   for (std::string& s : storage) argv.push_back(s.data());
   argv.push_back(nullptr);
   std::vector<option> long_options;
-  for (std::size_t i = 0; i < kRowCount; ++i)
+  for (const Row& row : kRows)
     long_options.push_back(
-        {kRows[i].name, kRows[i].expected != nullptr ? 1 : 0, nullptr, static_cast<int>(i)});
-  long_options.push_back({"port", 1, nullptr, kPort});
-  long_options.push_back({"mix", 1, nullptr, kMix});
+        {row.name, row.expected != nullptr ? 1 : 0, nullptr, static_cast<int>(&row - kRows)});
   long_options.push_back({});
 
   Options options;
@@ -275,16 +271,15 @@ Result<Options> parse_options(std::span<const std::string> arguments) {
   for (int code = 0; (code = getopt_long(argc, argv.data(), "+:h", long_options.data(), &index)) != -1;) {
     const std::string word =
         optind > 0 && optind <= argc ? storage[static_cast<std::size_t>(optind) - 1] : "";
-    if (code == 'h') code = static_cast<int>(kRowCount) - 2;
     if (code == ':')
       return fail(
-          fmt::format("{}: expected {}, found the end of the command line", word, expected_of(optopt)));
+          fmt::format("{}: expected {}, found the end of the command line", word, kRows[optopt].expected));
     if (code == '?') return fail(fmt::format("expected an option that --help lists, found {}", quoted(word)));
     const std::string_view text = optarg != nullptr ? optarg : "";
-    const auto read = code == kPort  ? read_port(text, options)
-                      : code == kMix ? read_mix(text, options)
-                                     : read_row(kRows[code], text, options);
-    if (!read) return tl::make_unexpected(read.error());
+    if (code == 'h')
+      options.action = Options::Action::print_help;
+    else if (auto read = read_row(kRows[code], text, options); !read)
+      return tl::make_unexpected(read.error());
     if (options.action != Options::Action::run) return options;
   }
   if (optind < argc)

@@ -57,7 +57,6 @@ struct Options {
   std::chrono::nanoseconds wait{std::chrono::seconds{1}};   // for the last replies of a step
   bool interleaved = false;
   bool reflector = false;
-  std::string mix_text;
   Mix mix;
   std::optional<double> check;  // share of replies; nullopt: as many as the core has time for
   std::optional<std::chrono::nanoseconds> clock_bound{std::chrono::seconds{1}};

@@ -112,6 +112,14 @@ TEST_CASE("the port brings its own addresses, gateway and tag") {
   CHECK(o->clients == (1U << 20) - 2);
 }
 
+TEST_CASE("of several modes the last one counts, alone") {
+  const auto o = parse_options(with({"--window", "5", "--rate", "1M"}));
+  REQUIRE(o);
+  CHECK(o->mode == Mode::rate);
+  CHECK(o->rate == 1e6);
+  CHECK(o->window == 0);
+}
+
 TEST_CASE("what is wrong is named, with what was expected and found") {
   CHECK(error_of({}) ==
         "--port: expected the words of a dataplane line, such as 'af_xdp eth1', found nothing");
