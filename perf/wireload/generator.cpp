@@ -67,7 +67,6 @@ void Generator::run(const StepPlan& plan, const OwnClock& clock) noexcept {
   adapted_replies_ = 0;
   adapted_at_ = now_ticks();
   window_.begin(sequence_, adapted_at_);
-  live_.sending.store(true, std::memory_order_relaxed);
   if (path_.ipv6())
     interleaved_ ? run_as<true, true>(plan) : run_as<true, false>(plan);
   else
@@ -109,7 +108,6 @@ void Generator::run_as(const StepPlan& plan) noexcept {
     const std::uint64_t still_due = now < end ? 0 : pacer.due(end);  // and gives up what is too much
     tally_.not_sent = pacer.given_up() + still_due;
   }
-  live_.sending.store(false, std::memory_order_relaxed);
   const std::uint64_t last = now + linger;
   // Everything answered is no reason to stop at once: duplicates come behind.
   for (std::uint64_t quiet_since = now; now < last; now = now_ticks()) {
@@ -233,11 +231,8 @@ inline void Generator::record(Finding finding, const Reading& reading) noexcept 
   if (finding != Finding::valid) return;
   tally_.response.record(nanoseconds(reading.response_ticks));
   tally_.interleaved += reading.interleaved ? 1U : 0U;
-  const std::int64_t server = reading.receive_to_transmit.units;
-  tally_.receive_to_transmit.record(
-      server <= 0
-          ? 0
-          : static_cast<std::uint64_t>(static_cast<unsigned __int128>(server) * 1'000'000'000U >> 32));
+  const std::int64_t server = reading.receive_to_transmit.nanoseconds().count();
+  tally_.receive_to_transmit.record(static_cast<std::uint64_t>(std::max<std::int64_t>(server, 0)));
 }
 
 unsigned Generator::fill_stash(unsigned wanted) noexcept {
@@ -271,7 +266,6 @@ void Generator::publish() noexcept {
     invalid += tally_.checked[f] + tally_.glanced[f];
   live_.p99.store(tally_.response.quantile(0.99), std::memory_order_relaxed);
   say(live_.sent, tally_.sent);
-  say(live_.not_sent, tally_.not_sent);
   say(live_.answered, tally_.all(Finding::valid));
   say(live_.invalid, invalid);
   say(live_.kiss, tally_.all(Finding::kiss));

@@ -55,12 +55,10 @@ struct Tally {
 // For the eyes of somebody who waits. Writer: generator's core; reader: control thread.
 struct alignas(64) Live {
   std::atomic<std::uint64_t> sent{0};
-  std::atomic<std::uint64_t> not_sent{0};
   std::atomic<std::uint64_t> answered{0};
   std::atomic<std::uint64_t> invalid{0};
   std::atomic<std::uint64_t> kiss{0};
   std::atomic<double> p99{0};  // response time of the step so far, ns
-  std::atomic<bool> sending{false};
 };
 
 }  // namespace wiretime::load

@@ -39,7 +39,6 @@ class Wire {
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_->queue(0).device; }
   [[nodiscard]] rte_mempool* pool() const { return port_->pool(0); }
-  [[nodiscard]] bool hugepages() const { return eal_->hugepages(); }
   [[nodiscard]] dpdk::PortStatistics statistics() { return port_->statistics(); }
 
   // Takes a frame that is no reply: sends the answer it asks for, or frees it.
