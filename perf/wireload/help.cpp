@@ -52,6 +52,7 @@ Results
   --json FILE              write all figures
   --plot FILE.svg          draw load curve and latency
   --require-loss-below N%  exit 1 when a step loses as much or more
+  -h, --help, --version    print this, or the version, and exit
 
 Examples
   wireload --port 'af_xdp eth1' --from 10.20.0.0/16 --to 192.0.2.1 --sweep 10k:5M:x1.5 --plot curve.svg
