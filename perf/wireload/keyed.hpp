@@ -8,15 +8,9 @@
 #include <bit>
 #include <cstdint>
 
-namespace wiretime::load {
+#include "base/random.hpp"
 
-// splitmix64 (Vigna, public domain).
-[[nodiscard]] constexpr std::uint64_t mix64(std::uint64_t x) noexcept {
-  x += 0x9E37'79B9'7F4A'7C15U;
-  x = (x ^ (x >> 30)) * 0xBF58'476D'1CE4'E5B9U;
-  x = (x ^ (x >> 27)) * 0x94D0'49BB'1331'11EBU;
-  return x ^ (x >> 31);
-}
+namespace wiretime::load {
 
 // Sequence numbers to clients: each client once in every 2^bits numbers, every round in an order of its own.
 class ClientOrder {
@@ -71,8 +65,8 @@ class Cookie {
       : xor_{mix64(key)},
         first_{mix64(key + 1) | 1U},
         second_{mix64(key + 2) | 1U},
-        first_inverse_{inverse(first_)},
-        second_inverse_{inverse(second_)} {}
+        first_inverse_{inverse_of_odd(first_)},
+        second_inverse_{inverse_of_odd(second_)} {}
 
   [[nodiscard]] std::uint64_t make(const Exchange& e) const noexcept {
     std::uint64_t x =
@@ -93,13 +87,6 @@ class Cookie {
   }
 
  private:
-  // Newton's iteration modulo 2^64: each step doubles the right bits, of which there are 3 at first.
-  [[nodiscard]] static constexpr std::uint64_t inverse(std::uint64_t odd) noexcept {
-    std::uint64_t x = odd;
-    for (int i = 0; i < 5; ++i) x *= 2 - odd * x;
-    return x;
-  }
-
   std::uint64_t xor_;
   std::uint64_t first_;
   std::uint64_t second_;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Random numbers for speed and without pattern, not for secrecy: low bits of timestamps, leaks of rate
-// limits.
+// limits; and what keyed permutations of numbers need.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace wiretime {
@@ -33,6 +34,23 @@ class Random {
 // generator). Only the upper bits are random.
 [[nodiscard]] constexpr std::uint64_t next_of_burst(std::uint64_t number) noexcept {
   return number * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;
+}
+
+// splitmix64 (Vigna, public domain): unrelated numbers from 1, 2, 3, ...
+[[nodiscard]] constexpr std::uint64_t mix64(std::uint64_t x) noexcept {
+  x += 0x9E37'79B9'7F4A'7C15U;
+  x = (x ^ (x >> 30)) * 0xBF58'476D'1CE4'E5B9U;
+  x = (x ^ (x >> 27)) * 0x94D0'49BB'1331'11EBU;
+  return x ^ (x >> 31);
+}
+
+// What undoes a multiplication by an odd number, modulo a power of two. Newton's iteration: each step doubles
+// the right bits, of which there are 3 at first.
+template <typename U>
+[[nodiscard]] constexpr U inverse_of_odd(U odd) noexcept {
+  U x = odd;
+  for (std::size_t right = 3; right < sizeof(U) * 8; right *= 2) x *= 2 - odd * x;
+  return x;
 }
 
 }  // namespace wiretime

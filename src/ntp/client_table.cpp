@@ -74,16 +74,13 @@ std::uint32_t average(std::uint32_t code, std::uint32_t elapsed) noexcept {
   return code + static_cast<std::uint32_t>(std::int32_t{kSteps[difference]});
 }
 
+// They make up for a secret of few bits (wyhash's).
+constexpr std::array<std::uint64_t, 4> kFill{0xA076'1D64'78BD'642FU, 0xE703'7ED1'A0B4'28DBU,
+                                             0x8EBC'6AF0'9C88'C6E3U, 0x5899'65CC'7537'4CC3U};
+
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
   const auto product = static_cast<unsigned __int128>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
-// Of an odd number modulo 2^32, by Newton's iteration: right bits double each time, and x is right in three.
-constexpr std::uint32_t inverse(std::uint32_t x) noexcept {
-  std::uint32_t y = x;
-  for (int i = 0; i < 4; ++i) y *= 2 - x * y;
-  return y;
 }
 
 std::size_t buckets_for(std::size_t clients, std::size_t ways, std::size_t fewest) noexcept {
@@ -147,26 +144,24 @@ ClientTable::ClientTable(const ClientCapacity& capacity, std::array<std::uint64_
   v6_.addresses = static_cast<Address6*>(static_cast<void*>(v6_.lines + 2 * buckets6));
   exchange_memory_ = allocate((buckets4 + buckets6) * 2 * sizeof(ExchangeLine));
   exchanges_ = static_cast<ExchangeLine*>(static_cast<void*>(exchange_memory_.data));
-  // The constants make up for a secret of few bits (wyhash's).
-  const std::uint64_t a = mix(secret[0] ^ 0xA076'1D64'78BD'642FU, secret[1] ^ 0xE703'7ED1'A0B4'28DBU);
-  const std::uint64_t b = mix(secret[1] ^ 0x8EBC'6AF0'9C88'C6E3U, secret[0] ^ 0x5899'65CC'7537'4CC3U);
+  const std::uint64_t a = mix(secret[0] ^ kFill[0], secret[1] ^ kFill[1]);
+  const std::uint64_t b = mix(secret[1] ^ kFill[2], secret[0] ^ kFill[3]);
   multipliers_ = {static_cast<std::uint32_t>(a) | 1U, static_cast<std::uint32_t>(a >> 32) | 1U};
   whitener_ = static_cast<std::uint32_t>(b);
 }
 
 std::uint32_t ClientTable::unpermute(std::uint32_t number) const noexcept {
   std::uint32_t x = number ^ number >> 15 ^ number >> 30;
-  x *= inverse(multipliers_[1]);
+  x *= inverse_of_odd(multipliers_[1]);
   x ^= x >> 16;
-  return (x * inverse(multipliers_[0])) ^ whitener_;
+  return (x * inverse_of_odd(multipliers_[0])) ^ whitener_;
 }
 
 std::uint32_t ClientTable::hash(const std::byte* address) const noexcept {
   std::array<std::uint64_t, 2> w;
   std::memcpy(w.data(), address, sizeof w);
-  const std::uint64_t inner =
-      mix(w[0] ^ secret_[0] ^ 0xA076'1D64'78BD'642FU, w[1] ^ secret_[1] ^ 0xE703'7ED1'A0B4'28DBU);
-  return static_cast<std::uint32_t>(mix(inner, secret_[0] ^ 0x8EBC'6AF0'9C88'C6E3U) >> 32);
+  const std::uint64_t inner = mix(w[0] ^ secret_[0] ^ kFill[0], w[1] ^ secret_[1] ^ kFill[1]);
+  return static_cast<std::uint32_t>(mix(inner, secret_[0] ^ kFill[2]) >> 32);
 }
 
 ClientTable::Place ClientTable::place(const IpAddress& address) const noexcept {
