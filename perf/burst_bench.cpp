@@ -99,8 +99,8 @@ class Traffic {
     const std::uint32_t before = load_be32(frame + at);
     store_be32(frame + at, after);
     const auto fix = [&](std::size_t sum_at) {
-      const std::uint16_t sum = net::update_checksum32(load_be16(frame + sum_at), before, after);
-      store_be16(frame + sum_at, sum == 0 ? std::uint16_t{0xFFFF} : sum);  // UDP's 0 would mean "none"
+      store_be16(frame + sum_at,
+                 net::udp_checksum(net::update_checksum32(load_be16(frame + sum_at), before, after)));
     };
     if (!ipv6_) fix(l3_ + 10);
     fix(l3_ + (ipv6_ ? 40 : 20) + 6);

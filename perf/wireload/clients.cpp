@@ -5,15 +5,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 namespace wiretime::load {
 
 namespace {
 
 std::uint64_t half(const IpAddress& a, std::size_t at) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8; ++i) value = value << 8 | a.bytes[at + i];
-  return value;
+  return load_be64(std::as_bytes(std::span{a.bytes}).data() + at);
 }
 
 }  // namespace

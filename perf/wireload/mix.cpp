@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "net/frame.hpp"
 #include "perf/wireload/values.hpp"
 
 namespace wiretime::load {
@@ -29,23 +30,18 @@ std::uint16_t seal(std::byte* frame, const Path& path, std::uint16_t payload) no
   std::byte* const ip = frame + path.l3();
   std::byte* const udp = frame + path.udp();
   store_be16(udp + udp::kLength, udp_length);
-  store_be16(udp + udp::kChecksum, 0);
-  InternetSum sum;
   if (path.ipv6()) {
     store_be16(ip + ipv6::kPayloadLength, udp_length);
-    sum.add({ip + ipv6::kSource, 2 * ipv6::kAddressSize});
   } else {
     store_be16(ip + ipv4::kTotalLength, static_cast<std::uint16_t>(ipv4::kHeaderSize + udp_length));
     store_be16(ip + ipv4::kChecksum, 0);
     store_be16(ip + ipv4::kChecksum, internet_checksum({ip, ipv4::kHeaderSize}));
-    sum.add({ip + ipv4::kSource, 2 * ipv4::kAddressSize});
   }
-  sum.add_be16(protocol::kUdp);
-  sum.add_be16(udp_length);
-  sum.add({udp, udp_length});
-  const std::uint16_t checksum = sum.checksum();
-  store_be16(udp + udp::kChecksum, checksum == 0 ? 0xFFFF : checksum);
-  return static_cast<std::uint16_t>(path.payload() + payload);
+  const auto length = static_cast<std::uint16_t>(path.payload() + payload);
+  finish_udp_checksum({frame, length},
+                      {static_cast<std::uint16_t>(path.l3()), static_cast<std::uint16_t>(path.udp()),
+                       static_cast<std::uint16_t>(path.payload()), payload, path.ipv6()});
+  return length;
 }
 
 std::uint16_t with_extension_too_long(std::byte* frame, const Path& path) noexcept {

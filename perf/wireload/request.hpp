@@ -81,8 +81,7 @@ class RequestWriter {
     }
     store_raw(ntp + ntp::offset::kTransmit, stamps.transmit);
     store_raw(udp + net::udp::kSourcePort, from.port);
-    const auto checksum = static_cast<std::uint16_t>(~sum.folded());
-    store_raw(udp + net::udp::kChecksum, checksum == 0 ? std::uint16_t{0xFFFF} : checksum);
+    store_raw(udp + net::udp::kChecksum, net::udp_checksum(static_cast<std::uint16_t>(~sum.folded())));
   }
 
  private:

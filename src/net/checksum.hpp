@@ -122,6 +122,11 @@ class WordSum {
   return sum.checksum();
 }
 
+// In a UDP header, where 0 would mean that there is none (RFC 768).
+[[nodiscard]] constexpr std::uint16_t udp_checksum(std::uint16_t checksum) noexcept {
+  return checksum == 0 ? 0xFFFF : checksum;
+}
+
 // The checksum after one 16-bit word under it changed (RFC 1624, equation 3). Right as long as the data are
 // not all zero afterwards, which a pseudo-header or an IP version number rules out.
 [[nodiscard]] constexpr std::uint16_t update_checksum(std::uint16_t checksum, std::uint16_t old_word,

@@ -125,8 +125,7 @@ void finish_udp_checksum(std::span<std::byte> frame, const ParsedFrame& parsed) 
   sum.add_be16(load_be16(udp + udp::kDestinationPort));
   sum.add_be16(udp_length);
   sum.add(frame.subspan(parsed.payload_offset, udp_length - udp::kHeaderSize));
-  const std::uint16_t checksum = sum.checksum();
-  store_be16(udp + udp::kChecksum, checksum == 0 ? std::uint16_t{0xFFFF} : checksum);  // 0 would mean "none"
+  store_be16(udp + udp::kChecksum, udp_checksum(sum.checksum()));
 }
 
 }  // namespace wiretime::net

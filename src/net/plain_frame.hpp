@@ -180,8 +180,7 @@ inline void finish_plain_checksum(std::byte* udp) noexcept {
   using Shape = PlainShape<kPayload>;
   WordSum sum{Shape::kPseudoSum};
   sum.add_bytes<2 * Family::kAddressSize + Shape::kUdpLength>(udp - 2 * Family::kAddressSize);
-  const auto checksum = static_cast<std::uint16_t>(~sum.folded());
-  store_raw(udp + udp::kChecksum, checksum == 0 ? std::uint16_t{0xFFFF} : checksum);  // 0 would mean "none"
+  store_raw(udp + udp::kChecksum, udp_checksum(static_cast<std::uint16_t>(~sum.folded())));
 }
 
 }  // namespace wiretime::net
