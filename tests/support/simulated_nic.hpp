@@ -55,9 +55,8 @@ class SimulatedNic final : public clock::NicClock {
     advance();
     if (frozen) return frozen_value_;
     if (zero) return 0;
-    const double phase = phase_ + (when - at_) * (1 + rate()) * config_.nominal;
-    const std::uint64_t v =
-        config_.start + static_cast<std::uint64_t>(static_cast<std::int64_t>(std::floor(phase)));
+    const double ticks = std::floor(phase_at(when));
+    const std::uint64_t v = config_.start + static_cast<std::uint64_t>(static_cast<std::int64_t>(ticks));
     frozen_value_ = config_.bits == 32 ? v & 0xFFFF'FFFFU : v;
     return frozen_value_;
   }
@@ -70,7 +69,8 @@ class SimulatedNic final : public clock::NicClock {
   // s, what it shows less `origin` and true time.
   [[nodiscard]] double error(std::uint64_t origin) {
     advance();
-    return (static_cast<double>(static_cast<std::int64_t>(config_.start - origin)) + phase_) /
+    const double ticks = phase_at(cpu_.now);
+    return (static_cast<double>(static_cast<std::int64_t>(config_.start - origin)) + ticks) /
                config_.nominal -
            cpu_.now;
   }
@@ -121,6 +121,9 @@ class SimulatedNic final : public clock::NicClock {
   int frequency_changes = 0;
 
  private:
+  [[nodiscard]] double phase_at(double when) const {
+    return phase_ + (when - at_) * (1 + rate()) * config_.nominal;
+  }
   [[nodiscard]] double swing() const {
     return config_.swing * std::sin(2 * 3.14159265358979 * at_ / config_.swing_period);
   }

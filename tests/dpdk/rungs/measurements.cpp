@@ -5,6 +5,8 @@
 
 namespace wiretime::dpdk::test {
 
+using clock::TransmitRung;
+
 RigConfig own_nic(FrameMark mark) {
   RigConfig config;
   config.mark = mark;
@@ -17,10 +19,31 @@ RigConfig kernel_nic(FrameMark mark) {
   return config;
 }
 
-std::unique_ptr<Rig> served(const RigConfig& config) {
+RigConfig replying(TransmitRung rung) {
+  RigConfig config = own_nic(FrameMark::nic);
+  config.launches = rung == TransmitRung::launch;
+  config.stamps_replies = rung != TransmitRung::plain;
+  return config;
+}
+
+RigConfig full_wire(RigConfig config) {
+  config.link.load = 0.95;
+  config.polls = 64;
+  return config;
+}
+
+RigConfig full_worker(RigConfig config) {
+  config = full_wire(config);
+  config.link.speed = 25e9;
+  return config;
+}
+
+std::unique_ptr<Rig> served(const RigConfig& config, double seconds) {
   auto rig = std::make_unique<Rig>(config);
   rig->settle(3);
-  rig->run(60);
+  rig->run(1);
+  rig->begin_anew();
+  rig->run(seconds);
   return rig;
 }
 

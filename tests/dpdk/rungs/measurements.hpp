@@ -14,8 +14,15 @@ namespace wiretime::dpdk::test {
 // An interface that the kernel keeps, the same wire.
 [[nodiscard]] RigConfig kernel_nic(FrameMark mark);
 
-// The rig after a minute of requests.
-[[nodiscard]] std::unique_ptr<Rig> served(const RigConfig& config);
+// A NIC of our own that has what this rung needs, and not what the better ones do.
+[[nodiscard]] RigConfig replying(clock::TransmitRung rung);
+// The same with a wire that is nearly full, and with more requests than the worker can answer, at 25 Gbit/s.
+[[nodiscard]] RigConfig full_wire(RigConfig config);
+[[nodiscard]] RigConfig full_worker(RigConfig config);
+inline constexpr double kFullSeconds = 10;
+
+// The rig after that many seconds with requests.
+[[nodiscard]] std::unique_ptr<Rig> served(const RigConfig& config, double seconds = 60);
 
 // A PHC in our care, 1 ms and 20 ppm off in the beginning: how far off from 60 s on, for two minutes.
 struct ServoResult {

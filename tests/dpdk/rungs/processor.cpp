@@ -30,7 +30,7 @@ Ticks Processor::read() noexcept {
   const Ticks t = ticks();
   std::uniform_real_distribution<double> share;
   now += work * (0.95 + 0.1 * share(random_));
-  if (share(random_) < interrupted) now += interruption * share(random_);
+  if (share(random_) < interruptions * work) now += interruption * share(random_);
   return t;
 }
 

@@ -32,8 +32,8 @@ class Processor : public wiretime::test::Cpu {
   [[nodiscard]] Ticks read() noexcept;
 
   double work = 0;             // s, what the code between two readings takes
-  double interrupted = 0;      // share of these that take longer: interrupts, other programs, the hypervisor
-  double interruption = 5e-6;  // s, at most, what that takes
+  double interruptions = 0;    // a second: interrupts, other programs, the hypervisor
+  double interruption = 5e-6;  // s, at most, what one takes
 
  private:
   std::mt19937_64 random_;

@@ -3,6 +3,7 @@
 // ring port, clock/nic_timekeeper on a simulated oscillator, and for each reply what its stamps were off by.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "clock/nic_timekeeper.hpp"
 #include "clock/tick_map.hpp"
+#include "dpdk/transmit_stamps.hpp"
 #include "rungs/errors.hpp"
 #include "rungs/simulated_port.hpp"
 
@@ -21,11 +23,13 @@ struct RigConfig {
   LinkConfig link;
   clock::NicRole role = clock::NicRole::free;
   FrameMark mark = FrameMark::nic;  // who stamps requests
+  bool launches = false;            // the NIC sends at the time that it is told to
+  bool stamps_replies = false;      // it says when a reply left that it was told to watch
   bool interleaved = false;         // the clients' mode
   // Requests come during so many polls, every 10 ms.
-  unsigned polls = 3;
+  unsigned polls = 4;
   double cycles_per_request = 55;  // between two readings of the counter: twice for each request
-  double interrupted = 1e-3;       // of these intervals
+  double interruptions = 1000;     // of the worker a second, as by a timer's tick
 };
 
 class Rig {
@@ -42,11 +46,13 @@ class Rig {
   [[nodiscard]] wiretime::test::SimulatedNic& nic() { return *nic_; }
   [[nodiscard]] SimulatedPort& port() { return *port_; }
   [[nodiscard]] clock::NicTimekeeper& keeper() { return *keeper_; }
-  [[nodiscard]] std::uint64_t count(server::Stamp s) const { return serving_->count(s); }
-  [[nodiscard]] std::uint64_t count(Verdict v) const { return serving_->count(v); }
-  [[nodiscard]] std::uint64_t count(server::Feature f) const {
-    return serving_->fixture.state.features.get(f);
+  [[nodiscard]] clock::TransmitStatus transmit_status() const { return transmit_stamps_->status(); }
+  [[nodiscard]] std::uint64_t count(server::Stamp s) const {
+    return serving_->count(s) - counted_[static_cast<std::size_t>(s)];
   }
+
+  // Counts and errors from now on.
+  void begin_anew();
 
   std::uint64_t asked = 0;
   Errors receive;      // of each reply
@@ -61,7 +67,7 @@ class Rig {
     bool waiting = false;
     std::uint64_t receive = 0;  // of the last reply, as it stands there; 0: none
     double left = 0;            // s, when that left
-    bool stamped = false;
+    std::uint64_t stamp = 0;    // number of the NIC's stamp of that; 0: none
   };
 
   [[nodiscard]] static std::uint64_t epoch_ns() {
@@ -70,7 +76,9 @@ class Rig {
   void tick();
   void publish_time();
   void refresh_clock();
-  void serve();
+  [[nodiscard]] TransmitCalls transmit_calls();
+  void wait_for_tick();
+  [[nodiscard]] bool serve();  // one poll; false: nothing came
   void judge(const Departure& departure);
   [[nodiscard]] std::pair<std::uint64_t, const Bytes*> next_request();
 
@@ -82,8 +90,12 @@ class Rig {
   wiretime::test::SimulatedNic* nic_ = nullptr;
   std::unique_ptr<clock::NicTimekeeper> keeper_;
   clock::TickMap time_map_;
+  clock::NicSnapshot nic_snapshot_;
   Seqlock<clock::NicSnapshot> nic_map_;
+  os::Log log_ = os::Log::to_stderr(os::LogLevel::fatal);
+  std::unique_ptr<TransmitStamps> transmit_stamps_;
   std::unique_ptr<Serving> serving_;
+  std::array<std::uint64_t, static_cast<std::size_t>(server::Stamp::kCount)> counted_{};
   std::unique_ptr<SimulatedPort> port_;
   std::vector<Client> clients_;
   std::size_t next_client_ = 0;

@@ -36,7 +36,7 @@ SimulatedPort::SimulatedPort(RingPort& port, Processor& cpu, wiretime::test::Sim
                              const LinkConfig& config)
     : port_{port}, cpu_{cpu}, nic_{nic}, config_{config}, random_{config.seed} {
   REQUIRE(rte_mbuf_dyn_rx_timestamp_register(&receive_stamps_.field, &receive_stamps_.flag) == 0);
-  REQUIRE(rte_mbuf_dyn_tx_timestamp_register(&launch_field_, &launch_flag_) == 0);
+  REQUIRE(rte_mbuf_dyn_tx_timestamp_register(&launch_.field, &launch_.flag) == 0);
   callback_ = rte_eth_add_tx_callback(port.id(), 0, on_transmit, this);
   REQUIRE(callback_ != nullptr);
 }
@@ -105,23 +105,23 @@ std::uint16_t SimulatedPort::on_transmit(std::uint16_t, std::uint16_t, rte_mbuf*
 
 void SimulatedPort::transmit(rte_mbuf* m, double ready) {
   double begins = std::max(ready, wire_free_) + kPreamble * 8 / config_.speed;
-  if ((m->ol_flags & launch_flag_) != 0) {
+  if ((m->ol_flags & launch_.flag) != 0) {
     std::uint64_t launch = 0;
-    std::memcpy(&launch, reinterpret_cast<const std::byte*>(m) + launch_field_, sizeof launch);
-    const double when =
-        nic_.when((launch + config_.launch_step - 1) / config_.launch_step * config_.launch_step);
+    std::memcpy(&launch, reinterpret_cast<const std::byte*>(m) + launch_.field, sizeof launch);
+    const std::uint64_t steps = (launch + config_.launch_step - 1) / config_.launch_step;
+    const double when = nic_.when(steps * config_.launch_step);
     ++launched_;
-    if (when < begins) ++late_;
+    if (when < ready) ++late_;
     begins = std::max(begins, when);
   }
   wire_free_ = begins - kPreamble * 8 / config_.speed + on_wire(m->pkt_len);
   Departure d;
   d.at = begins;
   if (slot_ && slot_->lost && begins > slot_->ready + kSlotTimeout) slot_.reset();
-  if ((m->ol_flags & RTE_MBUF_F_TX_IEEE1588_TMST) != 0 && !slot_) {
-    d.stamped = true;
+  if ((m->ol_flags & RTE_MBUF_F_TX_IEEE1588_TMST) != 0 && !slot_ && !mute) {
+    d.stamp = ++stamps_;
     const bool lost = std::uniform_real_distribution<double>{}(random_) < config_.stamp_loss;
-    slot_ = Slot{nic_.value_at(begins), begins + config_.stamp_latency, lost};
+    slot_ = Slot{d.stamp, nic_.value_at(begins), begins + config_.stamp_latency, lost};
   }
   if (rte_pktmbuf_data_len(m) >= kReplyMessage + ntp::kHeaderLength) {
     const std::byte* message = rte_pktmbuf_mtod(m, const std::byte*) + kReplyMessage;
@@ -140,6 +140,7 @@ std::vector<Departure> SimulatedPort::take_departures() {
 
 std::optional<std::uint64_t> SimulatedPort::take_stamp() {
   if (!slot_ || slot_->lost || cpu_.now < slot_->ready) return std::nullopt;
+  taken_.insert(slot_->number);
   return std::exchange(slot_, std::nullopt)->stamp;
 }
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "ring_port.hpp"
@@ -44,8 +45,8 @@ struct Arrival {
 };
 
 struct Departure {
-  double at = 0;  // s, of the frame's beginning on the wire: the true transmit time
-  bool stamped = false;
+  double at = 0;            // s, of the frame's beginning on the wire: the true transmit time
+  std::uint64_t stamp = 0;  // number of the NIC's stamp of it, from 1; 0: none
   std::uint64_t origin = 0;
   NtpTimestamp receive{};
   NtpTimestamp transmit{};
@@ -74,12 +75,15 @@ class SimulatedPort {
 
   // As a driver would read them: the one transmit stamp, NIC ticks, and how many launch times had passed.
   [[nodiscard]] std::optional<std::uint64_t> take_stamp();
+  [[nodiscard]] bool was_taken(std::uint64_t stamp) const { return taken_.count(stamp) != 0; }
   [[nodiscard]] std::uint64_t late() const { return late_; }
   [[nodiscard]] std::uint64_t launched() const { return launched_; }
 
+  bool mute = false;  // stamps no more replies
   // What becomes of a receive stamp on its way; null: nothing.
   std::function<std::uint64_t(std::uint64_t)> spoil;
   [[nodiscard]] const NicStamps& receive_stamps() const { return receive_stamps_; }
+  [[nodiscard]] const LaunchField& launch_field() const { return launch_; }
 
  private:
   struct Waiting {
@@ -87,6 +91,7 @@ class SimulatedPort {
     rte_mbuf* frame = nullptr;
   };
   struct Slot {
+    std::uint64_t number = 0;
     std::uint64_t stamp = 0;
     double ready = 0;  // s
     bool lost = false;
@@ -105,8 +110,7 @@ class SimulatedPort {
   LinkConfig config_;
   std::mt19937_64 random_;
   NicStamps receive_stamps_;
-  int launch_field_ = -1;
-  std::uint64_t launch_flag_ = 0;
+  LaunchField launch_;
   const rte_eth_rxtx_callback* callback_ = nullptr;
 
   Source source_;
@@ -116,6 +120,8 @@ class SimulatedPort {
   double last_ready_ = 0;  // s, when the NIC had the last reply: it takes them in order
   std::vector<Departure> departures_;
   std::optional<Slot> slot_;
+  std::uint64_t stamps_ = 0;
+  std::set<std::uint64_t> taken_;
   std::uint64_t late_ = 0;
   std::uint64_t launched_ = 0;
 };

@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "rungs/measurements.hpp"
 
+using namespace wiretime;
 using namespace wiretime::dpdk::test;
 
 namespace {
@@ -32,6 +33,26 @@ TEST_CASE("table", "[.table]") {
   row("receive", "XDP program", "AF_XDP", served(kernel_nic(FrameMark::program))->receive, "");
   row("receive", "TSC", "NIC of our own", served(own_nic(FrameMark::none))->receive, "");
   row("receive", "TSC", "AF_XDP", served(kernel_nic(FrameMark::none))->receive, "");
+  using clock::TransmitRung;
+  row("transmit", "launch time", "half load", served(replying(TransmitRung::launch))->transmit, "mean 10 ns");
+  row("transmit", "launch time", "95 % of 10 Gbit/s",
+      served(full_wire(replying(TransmitRung::launch)), kFullSeconds)->transmit, "mean 10 ns");
+  const RigConfig predicted = replying(TransmitRung::predicted);
+  const char* const wanted = "median 50 ns, p99 500 ns";
+  row("transmit", "predicted", "half load", served(predicted)->transmit, wanted);
+  row("transmit", "predicted", "95 % of 10 Gbit/s", served(full_wire(predicted), kFullSeconds)->transmit,
+      wanted);
+  row("transmit", "predicted", "full load, 25 Gbit/s", served(full_worker(predicted), kFullSeconds)->transmit,
+      wanted);
+  const RigConfig plain = replying(TransmitRung::plain);
+  row("transmit", "plain TSC", "half load", served(plain)->transmit, "");
+  row("transmit", "plain TSC", "full load, 25 Gbit/s", served(full_worker(plain), kFullSeconds)->transmit,
+      "");
+  RigConfig interleaved = predicted;
+  interleaved.interleaved = true;
+  const auto rig = served(interleaved);
+  row("transmit", "interleaved, measured", "half load", rig->measured, "mean 10 ns");
+  row("transmit", "interleaved, all", "half load", rig->interleaved, "");
   const ServoResult phc = servo();
   fmt::print(
       "| NIC clock | our servo | 1 ms, 20 ppm off at first | {} RMS | {} | {} | {} | 100 ns RMS, one step "
