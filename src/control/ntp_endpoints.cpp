@@ -13,6 +13,18 @@ namespace {
 
 constexpr std::uint32_t kBroadcastV4 = 0xFFFF'FFFFU;
 
+server::Stamp sent_by(ntp::StampSource source) {
+  switch (source) {
+    case ntp::StampSource::hardware:
+      return server::Stamp::transmit_hardware;
+    case ntp::StampSource::kernel:
+      return server::Stamp::transmit_kernel;
+    case ntp::StampSource::daemon:
+      break;
+  }
+  return server::Stamp::transmit_daemon;
+}
+
 server::Stamp counted_as(ntp::StampSource source) {
   switch (source) {
     case ntp::StampSource::hardware:
@@ -90,7 +102,8 @@ void NtpEndpoints::receive(Family family, os::Ready ready) {
   if (ready.error || ready.priority)
     for (const os::TransmitStamp& stamp : socket.transmit_stamps(batch_)) {
       const auto sent = hardware_ != nullptr ? hardware_->sent(stamp) : KernelStamp{stamp.sent};
-      if (sent && stamps_) stamps_(stamp.frame, *sent);
+      if (!sent || reply_stamps_.left(stamp.frame, served_time(sent->time), sent->source)) continue;
+      if (stamps_) stamps_(stamp.frame, *sent);
     }
   if (!ready.readable && !ready.error) return;
   auto datagrams = socket.receive_batch(batch_);
@@ -124,12 +137,18 @@ Verdict NtpEndpoints::answer(os::UdpSocket& socket, os::Datagram& datagram,
   if (!is_ntp_answer(answer.verdict)) return answer.verdict;
 
   const auto reply = datagram.payload.first(answer.length);
+  const ntp::Exchange& exchange = answer.exchange;
+  // Of the reply before, which this one tells of.
+  const auto transmit_source =
+      exchange.interleaved ? reply_stamps_.source_of(*exchange.entry) : ntp::StampSource::daemon;
   server::finish_reply(reply, answer.key, answer.exchange, served_time(os::wall_now()), snapshot, state_);
-  if (socket.send(reply, datagram.peer, datagram.local, datagram.interface_index) !=
+  const bool stamped = exchange.interleaved && *exchange.entry != 0;
+  if (socket.send(reply, datagram.peer, datagram.local, datagram.interface_index, stamped) !=
       os::UdpSocket::SendResult::sent)
     return Verdict::transmit_failed;
+  if (stamped) reply_stamps_.expect(reply, exchange.entry, snapshot.epoch);
   state_.stamps.add(counted_as(received.source));
-  state_.stamps.add(server::Stamp::transmit_daemon);
+  state_.stamps.add(sent_by(transmit_source));
   return answer.verdict;
 }
 

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "clock/snapshot.hpp"
 #include "control/hardware_stamps.hpp"
+#include "control/reply_stamps.hpp"
 #include "os/event_loop.hpp"
 #include "os/udp_socket.hpp"
 #include "server/tables.hpp"
@@ -92,6 +93,7 @@ class NtpEndpoints {
   PeerReceiver peers_;
   StampReceiver stamps_;
   HardwareStamps* hardware_ = nullptr;
+  ReplyStamps reply_stamps_;
   os::ReceiveBatch batch_;
   std::optional<Listener> v4_;
   std::optional<Listener> v6_;

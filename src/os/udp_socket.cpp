@@ -86,12 +86,14 @@ void read_control(const cmsghdr& header, Datagram& out) {
 
 template <typename Info>
 void put_control(msghdr& message, int level, int type, const Info& info) {
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  // Appended: what is there so far ends at msg_controllen.
+  auto* const header =
+      reinterpret_cast<cmsghdr*>(static_cast<std::byte*>(message.msg_control) + message.msg_controllen);
   header->cmsg_level = level;
   header->cmsg_type = type;
   header->cmsg_len = CMSG_LEN(sizeof info);
   std::memcpy(CMSG_DATA(header), &info, sizeof info);
-  message.msg_controllen = CMSG_SPACE(sizeof info);
+  message.msg_controllen += CMSG_SPACE(sizeof info);
 }
 
 UdpSocket::SendResult send_message(int fd, const msghdr& header) noexcept {
@@ -243,11 +245,14 @@ std::span<TransmitStamp> UdpSocket::transmit_stamps(ReceiveBatch& batch) noexcep
 }
 
 UdpSocket::SendResult UdpSocket::send(std::span<const std::byte> message, const Endpoint& to,
-                                      const IpAddress& from, unsigned interface_index) noexcept {
+                                      const IpAddress& from, unsigned interface_index,
+                                      bool stamped) noexcept {
   auto peer = to_system(to);
   iovec vector{const_cast<std::byte*>(message.data()), message.size()};  // sendmsg does not write
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint32_t))>
+      control{};
   msghdr header{};
+  header.msg_control = control.data();
   header.msg_name = &peer;
   header.msg_namelen = system_length(family_);
   header.msg_iov = &vector;
@@ -255,8 +260,6 @@ UdpSocket::SendResult UdpSocket::send(std::span<const std::byte> message, const 
   const unsigned through = is_link_local(to.address) ? interface_index : 0;
   const bool has_source = from.family == family_ && !from.is_unspecified() && !from.is_multicast();
   if (has_source || through != 0) {
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
     if (family_ == Family::ipv6) {
       in6_pktinfo info{};
       if (has_source) std::memcpy(&info.ipi6_addr, from.bytes.data(), 16);
@@ -269,7 +272,14 @@ UdpSocket::SendResult UdpSocket::send(std::span<const std::byte> message, const 
       put_control(header, IPPROTO_IP, IP_PKTINFO, info);
     }
   }
-  return send_message(fd_.get(), header);
+  if (!stamped) return send_message(fd_.get(), header);
+  constexpr std::uint32_t kSoftware = SOF_TIMESTAMPING_TX_SOFTWARE;
+  constexpr std::uint32_t kBoth = kSoftware | SOF_TIMESTAMPING_TX_HARDWARE;
+  const std::uint32_t wanted = hardware_ ? kBoth : kSoftware;
+  put_control(header, SOL_SOCKET, SO_TIMESTAMPING, wanted);
+  const auto result = send_message(fd_.get(), header);
+  // Kernels before 4.7 do not know the request.
+  return result == SendResult::failed && errno == EINVAL ? send(message, to, from, interface_index) : result;
 }
 
 UdpSocket::SendResult UdpSocket::send(std::span<const std::byte> message) noexcept {
@@ -278,27 +288,6 @@ UdpSocket::SendResult UdpSocket::send(std::span<const std::byte> message) noexce
   header.msg_iov = &vector;
   header.msg_iovlen = 1;
   return send_message(fd_.get(), header);
-}
-
-UdpSocket::SendResult UdpSocket::send_stamped(std::span<const std::byte> message,
-                                              const Endpoint& to) noexcept {
-  auto peer = to_system(to);
-  iovec vector{const_cast<std::byte*>(message.data()), message.size()};
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint32_t))> control{};
-  msghdr header{};
-  header.msg_name = &peer;
-  header.msg_namelen = system_length(family_);
-  header.msg_iov = &vector;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  constexpr std::uint32_t kSoftware = SOF_TIMESTAMPING_TX_SOFTWARE;
-  constexpr std::uint32_t kBoth = kSoftware | SOF_TIMESTAMPING_TX_HARDWARE;
-  const std::uint32_t wanted = hardware_ ? kBoth : kSoftware;
-  put_control(header, SOL_SOCKET, SO_TIMESTAMPING, wanted);
-  const auto result = send_message(fd_.get(), header);
-  // Kernels before 4.7 do not know the request.
-  return result == SendResult::failed && errno == EINVAL ? send(message, to) : result;
 }
 
 }  // namespace wiretime::os

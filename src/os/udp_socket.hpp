@@ -100,13 +100,15 @@ class UdpSocket {
 
   enum class SendResult : std::uint8_t { sent, would_block, failed };  // failed: errno says why
   // `from`: Datagram::local, or unspecified for the kernel's choice. `interface_index` counts only towards
-  // link-local peers: any other answer follows the routing table, also when that is asymmetric.
+  // link-local peers: any other answer follows the routing table, also when that is asymmetric. `stamped`:
+  // the transmit time of this one message is wanted.
   SendResult send(std::span<const std::byte> message, const Endpoint& to, const IpAddress& from = {},
-                  unsigned interface_index = 0) noexcept;
+                  unsigned interface_index = 0, bool stamped = false) noexcept;
   // To the connected peer.
   SendResult send(std::span<const std::byte> message) noexcept;
-  // From the kernel's choice of address, and the transmit time of this one message is wanted.
-  SendResult send_stamped(std::span<const std::byte> message, const Endpoint& to) noexcept;
+  SendResult send_stamped(std::span<const std::byte> message, const Endpoint& to) noexcept {
+    return send(message, to, {}, 0, true);
+  }
 
  private:
   UdpSocket(FileDescriptor fd, Family family) : fd_(std::move(fd)), family_(family) {}
