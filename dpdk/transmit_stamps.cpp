@@ -169,6 +169,10 @@ void TransmitStamps::refresh(const clock::NicSnapshot& nic, std::uint32_t link_s
   e.off_schedule = off_schedule_;
   e.launched = count(Event::launched);
   e.late = count(Event::late);
+  if (lost_in_a_row_ >= kHopeless && own_events_.get(Event::sampled) == 0 &&
+      !std::exchange(told_hopeless_, true))
+    log.info("{}", os::fields("transmit timestamps", "port", port_, "rung", name(ladder_.rung()), "stamps",
+                              "never came", "lost", count(Event::lost)));
   const auto change = ladder_.judge(e);
   if (change) {
     tell(*change, log);

@@ -85,6 +85,7 @@ class TransmitStamps {
   unsigned lost_in_a_row_ = 0;
   unsigned off_schedule_ = 0;  // samples in a row
   unsigned wait_ = 0;          // calls of sample to let pass
+  bool told_hopeless_ = false;
 };
 
 }  // namespace wiretime::dpdk

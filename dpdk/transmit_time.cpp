@@ -54,8 +54,10 @@ void TransmitQueue::settle(const clock::TimeSnapshot& time) noexcept {
     // Another reply may have taken the place, and after a step of the clock times do not compare.
     if (*entry_ == as_sent_ && as_sent_ != 0 && time.epoch == epoch_) {
       const auto measured = ntp::ExchangeLine::entry(receive_, time.time_at(slot.leaves), epoch_);
-      if (measured != 0) *entry_ = measured;
-      path_.events->add(clock::TransmitEvent::remembered);
+      if (measured != 0) {
+        *entry_ = measured;
+        path_.events->add(clock::TransmitEvent::remembered);
+      }
     }
     slot.turn.store(SampleSlot::turn_of(State::closed), std::memory_order_release);
   }

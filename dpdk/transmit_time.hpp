@@ -85,7 +85,9 @@ class TransmitQueue {
       take(d, mbufs, frames);
     std::uint64_t bytes = 0;
     for (const server::Frame& frame : frames) bytes += clock::wire_bytes(frame.length);
-    wire_free_.value = d.leaves.value + plan_.wire_ticks(bytes);
+    // By the NIC's account, which the next launch is planned in too.
+    const std::int64_t off = d.rung == clock::TransmitRung::launch ? plan_.launch_compensation : 0;
+    wire_free_.value = d.leaves.value - static_cast<std::uint64_t>(off) + plan_.wire_ticks(bytes);
   }
   // The driver took `sent` frames, and was done at `done`. True: the replies say when they leave, as well as
   // can be known. False on the plain rung, and for a burst that was interrupted while it was written.

@@ -186,6 +186,13 @@ TEST_CASE("what a NIC's stamps and launches are known to be off by is made good"
   CHECK(seconds(sent[0].transmit - launching.time_at(launching.map.ticks_at(sent[0].launch))) ==
         Approx(kOff).margin(3e-9));
 
+  // Nor do bursts that follow each other drift apart by it.
+  launching.control->refresh(launching.map, 10, launching.now(), launching.log);
+  const auto one = launching.burst(2);
+  const auto two = launching.burst(2);
+  const double wire = static_cast<double>(clock::wire_bytes(one[0].length)) * 8 / 10e6;
+  CHECK(static_cast<double>(two[0].launch - one[0].launch) * 1e-9 == Approx(2 * wire).margin(1e-8));
+
   Sending stamping{"tx_comp_stamp", false, true, {0, kOff}};
   stamping.control->sample(stamping.map, stamping.now());
   const auto first = stamping.burst(1, 1);
@@ -290,6 +297,18 @@ TEST_CASE("one frame at a time is flagged to be stamped, until the stamp was rea
   CHECK(port.count(TransmitEvent::lost) == 1);
   port.stamp = port.nic_at(port.now());  // too late, and not the next one's
   CHECK(flagged(port.burst(3)) == 1);
+}
+
+TEST_CASE("a NIC that never stamps is asked ever more seldom") {
+  Sending port{"tx_never", false, true};
+  unsigned flagged = 0;
+  for (int i = 0; i < 1000; ++i) {
+    port.control->sample(port.map, port.now(0.006));
+    flagged += port.burst(1)[0].flagged;
+  }
+  CHECK(flagged < 210);
+  CHECK(port.count(TransmitEvent::lost) >= 200);
+  CHECK(port.rung() == TransmitRung::plain);
 }
 
 TEST_CASE("stamps that cannot be true are refused") {
