@@ -76,6 +76,36 @@ clock::NicSnapshot nic_snapshot(const PortClock& clock) {
   return snapshot;
 }
 
+// "missing:12,too_old:3", since the start.
+std::string refusals(const clock::ReceiveStatus& receive) {
+  using clock::StampVerdict;
+  std::string text;
+  for (auto v = static_cast<std::size_t>(StampVerdict::missing); v < receive.hardware.size(); ++v)
+    if (const std::uint64_t n = receive.hardware[v] + receive.xdp_program[v]; n != 0)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", name(static_cast<StampVerdict>(v)), n);
+  return text.empty() ? "none" : text;
+}
+
+void tell_rung(os::Log& log, const PortInfo& info, const clock::ReceiveLadder::Change& change) {
+  if (change.to == change.from) {
+    const auto& r = info.receive;
+    const auto best = r.offers_hardware      ? ReceiveRung::hardware
+                      : r.offers_xdp_program ? ReceiveRung::xdp_program
+                                             : ReceiveRung::tsc;
+    log.info("{}",
+             os::fields("receive rung", "port", info.name, "rung", name(change.to), "best", name(best)));
+    return;
+  }
+  if (change.to < change.from) {
+    log.info("{}", os::fields("receive rung", "port", info.name, "rung", name(change.to), "from",
+                              name(change.from)));
+    return;
+  }
+  log.warning(
+      "{}", os::fields("receive rung", "port", info.name, "rung", name(change.to), "from", name(change.from),
+                       "why", name(change.reason), "refused", refusals(info.receive)));
+}
+
 int run_worker(void* worker) {
   static_cast<Worker*>(worker)->run();
   return 0;
@@ -103,6 +133,7 @@ struct DataPlane::ServedPort {
   std::unique_ptr<PortClock> clock{};
   std::unique_ptr<TransmitStamps> transmit{};  // null: the plain rung, for good
   std::uint32_t link_speed = 0;                // Mbit/s
+  clock::ReceiveLadder receive{false, false};
 };
 
 DataPlane::DataPlane(server::Channels& channels, os::Log& log)
@@ -163,6 +194,8 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
     served->owned = owned_port(*served->port);
     served->clock = std::make_unique<PortClock>(
         config, PortClock::Options{contains(options.no_cross_stamps, config.device)});
+    const bool nic = served->port->nic_stamps().flag != 0 || contains(options.nic_stamp_xdp, config.device);
+    served->receive = clock::ReceiveLadder{nic, config.kind == server::DataplaneConfig::Kind::af_xdp};
     const Port& p = *served->port;
     if (config.kind == server::DataplaneConfig::Kind::pci) {
       TransmitStamps::Options compensated;
@@ -171,18 +204,8 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
       served->transmit = std::make_unique<TransmitStamps>(p.name(), p.launch_field(),
                                                           static_cast<double>(rte_get_tsc_hz()), compensated);
     }
-    infos_.push_back({p.name(),
-                      p.driver(),
-                      config.kind,
-                      p.mac(),
-                      config.queues,
-                      false,
-                      0,
-                      ReceiveRung::tsc_at_burst,
-                      {},
-                      {},
-                      {},
-                      {}});
+    infos_.push_back(
+        {p.name(), p.driver(), config.kind, p.mac(), config.queues, false, 0, {}, {}, {}, {}, {}});
     ports_.push_back(std::move(served));
   }
   return {};
@@ -331,12 +354,28 @@ void DataPlane::look_at(ServedPort& served, PortInfo& info) {
     --served.announcements_left;
     served.announce.store(true, std::memory_order_relaxed);
   }
+  look_at_stamps(served, info);
+}
+
+// On which rung the port stands.
+void DataPlane::look_at_stamps(ServedPort& served, PortInfo& info) {
+  clock::StampCounts hardware{}, xdp_program{};
   for (const server::WorkerState* state : state_view_) {
     if (state->port != info.name) continue;
-    if (state->stamps.get(server::Stamp::receive_hardware) != 0)
-      info.receive = ReceiveRung::hardware;
-    else if (state->stamps.get(server::Stamp::receive_kernel) != 0 && info.receive != ReceiveRung::hardware)
-      info.receive = ReceiveRung::xdp_program;
+    state->nic_stamps.add_to(hardware);
+    state->xdp_stamps.add_to(xdp_program);
+  }
+  const clock::ReceiveStatus before = info.receive;
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const auto change = served.receive.look(now, info.clock && info.clock->ready, hardware, xdp_program);
+  info.receive = served.receive.status();
+  served.clock->set_probation(served.receive.hardware_on_probation());
+  if (change) {
+    tell_rung(log_, info, *change);
+  } else if (info.receive.refused() > before.refused()) {
+    log_.limited(os::LogLevel::info, "receive stamps " + info.name, std::chrono::hours{1}, "{}",
+                 os::fields("receive stamps not used", "port", info.name, "rung", name(info.receive.rung),
+                            "refused", refusals(info.receive)));
   }
 }
 

@@ -94,6 +94,7 @@ class DataPlane {
   [[nodiscard]] Result<void> launch();
   void tell_opened(std::size_t port);
   void look_at(ServedPort& served, PortInfo& info);
+  void look_at_stamps(ServedPort& served, PortInfo& info);
   void check_pulse();
   void pass_on_driver_log();
 

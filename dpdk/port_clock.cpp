@@ -73,6 +73,7 @@ void PortClock::refresh(const clock::NicTimekeeper::Moment& moment, std::uint32_
   if (link_speed != 0)
     snapshot.wire_rate =
         static_cast<std::uint32_t>(static_cast<double>(rte_get_tsc_hz()) * 8 / (link_speed * 1e6) * 65536);
+  snapshot.probation = probation_;
   snapshot_.store(snapshot);
 }
 

@@ -26,6 +26,8 @@ class PortClock {
   [[nodiscard]] Result<void> start(std::uint16_t ethdev, os::Log& log);
   // About 10 times a second. `link_speed`: Mbit/s, 0: unknown.
   void refresh(const clock::NicTimekeeper::Moment& moment, std::uint32_t link_speed);
+  // The NIC's stamps are to be judged, and not used.
+  void set_probation(bool on) { probation_ = on; }
   // About once a second: what became of it, to the log.
   void tell(os::Log& log);
 
@@ -43,6 +45,7 @@ class PortClock {
   Seqlock<clock::NicSnapshot> snapshot_;
   std::unique_ptr<clock::NicTimekeeper> keeper_;
   std::string why_;  // the last complaint of the device
+  bool probation_ = false;
   bool told_ready_ = false;
   unsigned unready_ = 0;
   bool told_locked_ = false;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "clock/nic_status.hpp"
+#include "clock/receive_ladder.hpp"
 #include "clock/transmit_status.hpp"
 #include "net/headers.hpp"
 #include "server/dataplane_config.hpp"
@@ -23,12 +24,7 @@ struct PortStatistics {
   std::uint64_t transmit_errors = 0;
 };
 
-// Best first; a port's receive rung is the best that its requests have been stamped with so far.
-enum class ReceiveRung : std::uint8_t { hardware, xdp_program, tsc_at_burst };
-
-[[nodiscard]] constexpr std::string_view name(ReceiveRung rung) {
-  return rung == ReceiveRung::hardware ? "hardware" : rung == ReceiveRung::xdp_program ? "xdp" : "tsc";
-}
+using clock::ReceiveRung;
 
 struct PortInfo {
   std::string name;    // as the configuration has it: "eth1", a PCI address, a memif path, "net_NAME,args"
@@ -38,7 +34,7 @@ struct PortInfo {
   unsigned queues = 0;
   bool link_up = false;
   std::uint32_t link_speed = 0;  // Mbit/s, 0: unknown
-  ReceiveRung receive = ReceiveRung::tsc_at_burst;
+  clock::ReceiveStatus receive;
   clock::TransmitStatus transmit;
   PortStatistics statistics;
   std::optional<clock::NicStatus> clock;  // nothing: the port has none

@@ -33,6 +33,12 @@ inline constexpr NtpDuration kOldestStamp = NtpDuration::from(std::chrono::milli
 // And after it: nothing but the error between two ways to read one clock.
 inline constexpr NtpDuration kNewestStamp = NtpDuration::from(std::chrono::microseconds{100});
 
+// A frame's receive time as a rung tells it; meaningless unless good.
+struct ReceiveTime {
+  NtpTimestamp time{};
+  clock::StampVerdict verdict = clock::StampVerdict::missing;
+};
+
 // Takes what the XDP program left out of the frame's headroom; a second call finds nothing.
 [[nodiscard]] inline std::optional<steer_metadata> claim_xdp_metadata(rte_mbuf* frame) noexcept {
   steer_metadata metadata;
@@ -46,21 +52,23 @@ inline constexpr NtpDuration kNewestStamp = NtpDuration::from(std::chrono::micro
 
 // When the XDP program ran, if that is credible. Never later than `now`, so that a reply cannot seem to leave
 // before its request came.
-[[nodiscard]] inline std::optional<NtpTimestamp> xdp_time(const steer_metadata& metadata,
-                                                          const ClockOffsets& offsets,
-                                                          NtpTimestamp now) noexcept {
+[[nodiscard]] inline ReceiveTime xdp_time(const steer_metadata& metadata, const ClockOffsets& offsets,
+                                          NtpTimestamp now) noexcept {
+  using clock::StampVerdict;
   std::int64_t offset = 0;
   if (metadata.clock == STEER_CLOCK_TAI)
     offset = offsets.from_tai_ns.load(std::memory_order_relaxed);
   else if (metadata.clock == STEER_CLOCK_MONOTONIC)
     offset = offsets.from_monotonic_ns.load(std::memory_order_relaxed);
   else
-    return std::nullopt;  // a newer program's clock
+    return {{}, StampVerdict::no_clock};  // a newer program's
+  if (metadata.time == 0) return {{}, StampVerdict::zero};
   const auto unix_ns = static_cast<std::int64_t>(metadata.time) + offset;
   const NtpTimestamp time = NtpTimestamp::from(WallTime{Nanoseconds{unix_ns}});
   const NtpDuration ahead = time - now;
-  if (ahead > kNewestStamp || ahead.units < -kOldestStamp.units) return std::nullopt;
-  return ahead.units > 0 ? now : time;
+  if (ahead > kNewestStamp) return {{}, StampVerdict::in_future};
+  if (ahead.units < -kOldestStamp.units) return {{}, StampVerdict::too_old};
+  return {ahead.units > 0 ? now : time, StampVerdict::good};
 }
 
 // Where a driver leaves the NIC's receive stamps in an mbuf (rte_mbuf_dyn.h), and the clock that they are of,
@@ -69,6 +77,14 @@ struct NicStamps {
   const Seqlock<clock::NicSnapshot>* clock = nullptr;  // null: the NIC stamps nothing
   int field = -1;                                      // offset in the mbuf
   std::uint64_t flag = 0;                              // of ol_flags: this one was stamped; 0: none in mbufs
+};
+
+// The stamps that a queue had last: of a NIC that stands still they are those of the burst before.
+struct LastStamps {
+  std::uint64_t before = 0;
+  std::uint64_t newest = 0;
+
+  void next_burst() noexcept { before = newest; }
 };
 
 // What the NIC said when it received the frame, by its own clock: in the mbuf, or through the XDP program.
@@ -81,13 +97,15 @@ struct NicStamps {
   return stamp;
 }
 
-// The time of the end of a frame so stamped, if that is credible. `map`: of the NIC's clock.
-[[nodiscard]] inline std::optional<Ticks> nic_time(const rte_mbuf* frame, std::uint64_t stamp,
-                                                   const clock::NicSnapshot& map, Ticks seen) noexcept {
+// The time of the end of a frame so stamped. `map`: of the NIC's clock.
+[[nodiscard]] inline clock::NicSnapshot::Arrival nic_time(const rte_mbuf* frame,
+                                                          std::optional<std::uint64_t> stamp,
+                                                          const clock::NicSnapshot& map, Ticks seen,
+                                                          LastStamps& last) noexcept {
   constexpr std::uint32_t kChecksum = 4;  // bytes, behind the frame
-  const auto arrival = map.arrival_of(stamp, seen, frame->pkt_len + kChecksum);
-  if (!arrival.usable()) return std::nullopt;
-  return arrival.ticks;
+  if (!stamp) return {{}, clock::StampVerdict::missing};
+  last.newest = *stamp;
+  return map.arrival_of(*stamp, seen, frame->pkt_len + kChecksum, last.before);
 }
 
 }  // namespace wiretime::dpdk

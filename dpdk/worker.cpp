@@ -144,6 +144,24 @@ unsigned Worker::serve(Queue& q) noexcept {
   return n;
 }
 
+// Of the best rung whose stamp can be used; `now`, the time of the burst, is the last.
+inline Worker::Arrived Worker::best_time(Queue& q, rte_mbuf* frame, Ticks arrival,
+                                         NtpTimestamp now) noexcept {
+  const auto metadata = q.xdp_metadata ? claim_xdp_metadata(frame) : std::nullopt;
+  if (q.nic_stamps.clock != nullptr) {
+    const auto said = nic_stamp(frame, q.nic_stamps, metadata ? &*metadata : nullptr);
+    const auto stamp = nic_time(frame, said, q.nic, arrival, q.last_stamps);
+    q.state->nic_stamps.add(stamp.verdict);
+    if (stamp.usable()) return {snapshot_.time_at(stamp.ticks), server::Stamp::receive_hardware};
+  }
+  if (q.xdp_metadata) {
+    const ReceiveTime stamp = metadata ? xdp_time(*metadata, offsets_, now) : ReceiveTime{};
+    q.state->xdp_stamps.add(stamp.verdict);
+    if (stamp.verdict == clock::StampVerdict::good) return {stamp.time, server::Stamp::receive_kernel};
+  }
+  return {now, server::Stamp::receive_daemon};
+}
+
 // Mbufs become frames with a receive time; those that cannot be frames end here.
 unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival) noexcept {
   const NtpTimestamp now = snapshot_.time_at(arrival);
@@ -158,28 +176,13 @@ unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival)
       rte_pktmbuf_free(m);
       continue;
     }
-    frame.receive = now;
-    stamps_[count] = stamp(q, m, arrival, frame.receive);
+    const Arrived arrived = best_time(q, m, arrival, now);
+    frame.receive = arrived.time;
+    stamps_[count] = arrived.by;
     mbufs_[count++] = m;
   }
+  q.last_stamps.next_burst();
   return count;
-}
-
-// Puts the best receive time there is in the place of `time`, that of the burst; by whom it is.
-server::Stamp Worker::stamp(const Queue& q, rte_mbuf* m, Ticks arrival, NtpTimestamp& time) noexcept {
-  const auto metadata = q.xdp_metadata ? claim_xdp_metadata(m) : std::nullopt;
-  if (q.nic_stamps.clock != nullptr) {
-    const auto said = nic_stamp(m, q.nic_stamps, metadata ? &*metadata : nullptr);
-    if (const auto ticks = said ? nic_time(m, *said, q.nic, arrival) : std::nullopt) {
-      time = snapshot_.time_at(*ticks);
-      return server::Stamp::receive_hardware;
-    }
-  }
-  if (const auto ran = metadata ? xdp_time(*metadata, offsets_, time) : std::nullopt) {
-    time = *ran;
-    return server::Stamp::receive_kernel;
-  }
-  return server::Stamp::receive_daemon;
 }
 
 // Keeps the frames that hold replies, together at the front; the others end here.

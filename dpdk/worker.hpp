@@ -82,11 +82,16 @@ class Worker {
     clock::NicSnapshot nic{};
     TransmitQueue out{transmit};
     bool peer_away = false;  // did not take the last burst
+    LastStamps last_stamps{};
+  };
+  struct Arrived {
+    NtpTimestamp time;
+    server::Stamp by;
   };
 
   unsigned serve(Queue& q) noexcept;
+  [[nodiscard]] Arrived best_time(Queue& q, rte_mbuf* frame, Ticks arrival, NtpTimestamp now) noexcept;
   [[nodiscard]] unsigned take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival) noexcept;
-  [[nodiscard]] server::Stamp stamp(const Queue& q, rte_mbuf* m, Ticks arrival, NtpTimestamp& time) noexcept;
   [[nodiscard]] unsigned sort_out(Queue& q, unsigned count, Ticks now) noexcept;
   void send(Queue& q, unsigned count, const clock::Departure& departure) noexcept;
   [[nodiscard]] unsigned transmit(Queue& q, unsigned count) noexcept;

@@ -36,10 +36,10 @@ class WiredDataPlane final : public control::DataPlaneView {
     for (const dpdk::PortInfo& info : plane_->ports())
       reports.push_back(
           {info.name, std::string{server::name(info.kind)},
-           fmt::format("receive: {}, transmit: {}", dpdk::name(info.receive),
+           fmt::format("receive: {}, transmit: {}", clock::name(info.receive.rung),
                        clock::name(info.transmit.rung)),
            info.kind == Kind::af_xdp ? steering_->counts(info.name) : std::vector<status::SteeringCount>{},
-           info.clock, info.transmit});
+           info.clock, info.receive, info.transmit});
     return reports;
   }
 

@@ -38,14 +38,11 @@ status::ServiceReport StatusReport::service() const {
 // s, what the NICs' clocks add to the error of the time where they stamp requests.
 double StatusReport::hardware_error_bound() const {
   if (state_.data_plane == nullptr) return 0;
-  const auto states = state_.data_plane->states();
   double most = 0;
-  for (const status::PortReport& port : state_.data_plane->ports()) {
-    const bool stamps = std::any_of(states.begin(), states.end(), [&](const server::WorkerState* s) {
-      return s->port == port.name && s->stamps.get(server::Stamp::receive_hardware) != 0;
-    });
-    if (stamps && port.nic_clock && port.nic_clock->ready) most = std::max(most, port.nic_clock->error_bound);
-  }
+  for (const status::PortReport& port : state_.data_plane->ports())
+    if (port.receive && port.receive->rung == clock::ReceiveRung::hardware && port.nic_clock &&
+        port.nic_clock->ready)
+      most = std::max(most, port.nic_clock->error_bound);
   return most;
 }
 

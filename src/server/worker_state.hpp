@@ -11,6 +11,7 @@
 #include "base/counters.hpp"
 #include "base/random.hpp"
 #include "base/verdict.hpp"
+#include "clock/nic_snapshot.hpp"
 #include "ntp/client_table.hpp"
 
 namespace wiretime::server {
@@ -45,6 +46,8 @@ struct WorkerState {
   Counters<Verdict> verdicts;
   Counters<Stamp> stamps;
   Counters<Feature> features;
+  Counters<clock::StampVerdict> nic_stamps;  // of the frames that came, by what their stamp was worth
+  Counters<clock::StampVerdict> xdp_stamps;  // the same of the XDP program's
   Random random;
   std::unique_ptr<ntp::ClientTable> clients;
 };

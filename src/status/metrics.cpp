@@ -365,6 +365,38 @@ void write_transmits(Exposition& out, const std::vector<PortReport>& ports) {
                  port.transmit->events[e]);
 }
 
+void write_receive_rungs(Exposition& out, const std::vector<PortReport>& ports) {
+  using clock::ReceiveRung;
+  out.family("wiretime_receive_rung", kGauge,
+             "1 for where the port's receive timestamps come from now, 0 for what else it could have.");
+  for (const PortReport& port : ports) {
+    if (!port.receive) continue;
+    const auto sample = [&](ReceiveRung rung) {
+      out.sample({{"port", port.name}, {"rung", name(rung)}}, port.receive->rung == rung ? 1U : 0U);
+    };
+    if (port.receive->offers_hardware) sample(ReceiveRung::hardware);
+    if (port.receive->offers_xdp_program) sample(ReceiveRung::xdp_program);
+    sample(ReceiveRung::tsc);
+  }
+  out.family("wiretime_receive_rung_changes_total", kCounter, "Steps down and back up among these.");
+  for (const PortReport& port : ports)
+    if (port.receive) out.sample({{"port", port.name}}, port.receive->changes);
+  out.family("wiretime_receive_stamps_total", kCounter,
+             "Received frames by what the timestamp of a rung was worth: good and repaired ones are used.");
+  for (const PortReport& port : ports) {
+    const auto counts = [&](ReceiveRung rung, const clock::StampCounts& stamps) {
+      for (std::size_t v = 0; v < stamps.size(); ++v)
+        out.sample({{"port", port.name},
+                    {"rung", name(rung)},
+                    {"verdict", name(static_cast<clock::StampVerdict>(v))}},
+                   stamps[v]);
+    };
+    if (port.receive && port.receive->offers_hardware) counts(ReceiveRung::hardware, port.receive->hardware);
+    if (port.receive && port.receive->offers_xdp_program)
+      counts(ReceiveRung::xdp_program, port.receive->xdp_program);
+  }
+}
+
 }  // namespace
 
 std::string render_metrics(const Report& report) {
@@ -376,8 +408,10 @@ std::string render_metrics(const Report& report) {
   write_sources(out, sources);
   write_sourcestats(out, sources);
   write_service(out, report);
-  write_nic_clocks(out, report.ports());
-  write_transmits(out, report.ports());
+  const auto ports = report.ports();
+  write_nic_clocks(out, ports);
+  write_receive_rungs(out, ports);
+  write_transmits(out, ports);
   write_workers(out, report.workers());
   return std::move(out).take();
 }

@@ -15,6 +15,7 @@
 #include "base/time.hpp"
 #include "base/verdict.hpp"
 #include "clock/nic_status.hpp"
+#include "clock/receive_ladder.hpp"
 #include "clock/transmit_status.hpp"
 
 namespace wiretime::status {
@@ -251,6 +252,7 @@ struct PortReport {
   std::string timestamp_rung;             // where receive and transmit stamps come from, best first in DESIGN
   std::vector<SteeringCount> steering{};  // af_xdp: frames the XDP program saw, by what became of them
   std::optional<clock::NicStatus> nic_clock{};      // empty: the port has no clock
+  std::optional<clock::ReceiveStatus> receive{};    // empty: the kernel's sockets
   std::optional<clock::TransmitStatus> transmit{};  // empty: kernel sockets
 };
 

@@ -106,7 +106,7 @@ TEST_CASE("a data plane starts, serves, tells, and stops", "[.serves]") {
     CHECK(port.driver == "net_pcap");
     CHECK(port.link_up);
     CHECK(port.statistics.received == 100);
-    CHECK(name(port.receive) == "tsc");
+    CHECK(name(port.receive.rung) == "tsc");
   }
   claim_microseconds(directory / "out.pcap");
   unsigned answers = 0, announcements = 0;

@@ -8,6 +8,7 @@
 #include "ring_port.hpp"
 
 using namespace wiretime;
+using clock::StampVerdict;
 using dpdk::claim_xdp_metadata;
 using dpdk::test::RingPort;
 using dpdk::test::Serving;
@@ -25,9 +26,9 @@ void stamp(rte_mbuf* m, std::uint32_t clock, std::int64_t ns, std::uint32_t magi
   std::memcpy(rte_pktmbuf_mtod(m, std::byte*) - sizeof metadata, &metadata, sizeof metadata);
 }
 
-std::optional<NtpTimestamp> claim_xdp_time(rte_mbuf* m, const dpdk::ClockOffsets& offsets, NtpTimestamp now) {
+dpdk::ReceiveTime claim_xdp_time(rte_mbuf* m, const dpdk::ClockOffsets& offsets, NtpTimestamp now) {
   const auto metadata = claim_xdp_metadata(m);
-  return metadata ? dpdk::xdp_time(*metadata, offsets, now) : std::nullopt;
+  return metadata ? dpdk::xdp_time(*metadata, offsets, now) : dpdk::ReceiveTime{};
 }
 
 struct Buffer {
@@ -45,9 +46,9 @@ TEST_CASE("the XDP program's time is taken once") {
   offsets.from_tai_ns = -37'000'000'000;
   stamp(b.m, STEER_CLOCK_TAI, kNowNs + 37'000'000'000 - 20'000);
   const auto time = claim_xdp_time(b.m, offsets, kNow);
-  REQUIRE(time);
-  CHECK(std::abs((kNow - *time).nanoseconds().count() - 20'000) < 3);
-  CHECK_FALSE(claim_xdp_time(b.m, offsets, kNow));
+  REQUIRE(time.verdict == StampVerdict::good);
+  CHECK(std::abs((kNow - time.time).nanoseconds().count() - 20'000) < 3);
+  CHECK(claim_xdp_time(b.m, offsets, kNow).verdict == StampVerdict::missing);
 }
 
 TEST_CASE("monotonic time is mapped by its own offset") {
@@ -56,8 +57,8 @@ TEST_CASE("monotonic time is mapped by its own offset") {
   offsets.from_monotonic_ns = kNowNs - 5'000'000'000;
   stamp(b.m, STEER_CLOCK_MONOTONIC, 5'000'000'000 - 1'000'000);
   const auto time = claim_xdp_time(b.m, offsets, kNow);
-  REQUIRE(time);
-  CHECK(std::abs((kNow - *time).nanoseconds().count() - 1'000'000) < 3);
+  REQUIRE(time.verdict == StampVerdict::good);
+  CHECK(std::abs((kNow - time.time).nanoseconds().count() - 1'000'000) < 3);
 }
 
 TEST_CASE("a time that cannot be true is not believed") {
@@ -68,20 +69,21 @@ TEST_CASE("a time that cannot be true is not believed") {
     stamp(b.m, clock, kNowNs + ns_from_now, magic);
     return claim_xdp_time(b.m, offsets, kNow);
   };
-  CHECK(claim(-49'900'000));
-  CHECK_FALSE(claim(-50'100'000));
-  CHECK_FALSE(claim(100'100));
-  CHECK_FALSE(claim(37'000'000'000));           // TAI offset set, but we do not know yet
-  CHECK_FALSE(claim(-10, 77));                  // a clock we do not know
-  CHECK_FALSE(claim(-10, STEER_CLOCK_TAI, 0));  // stale bytes
-  CHECK(claim(90'000) == kNow);                 // never later than the burst
+  CHECK(claim(-49'900'000).verdict == StampVerdict::good);
+  CHECK(claim(-50'100'000).verdict == StampVerdict::too_old);
+  CHECK(claim(100'100).verdict == StampVerdict::in_future);
+  CHECK(claim(37'000'000'000).verdict == StampVerdict::in_future);  // TAI offset set, but we do not know yet
+  CHECK(claim(-10, 77).verdict == StampVerdict::no_clock);          // a clock we do not know
+  CHECK(claim(-kNowNs).verdict == StampVerdict::zero);
+  CHECK(claim(-10, STEER_CLOCK_TAI, 0).verdict == StampVerdict::missing);  // stale bytes
+  CHECK(claim(90'000).time == kNow);                                       // never later than the burst
 }
 
 TEST_CASE("a frame without room for metadata has none") {
   Buffer b{"no_headroom"};
   stamp(b.m, STEER_CLOCK_TAI, kNowNs);
   b.m->data_off = 8;
-  CHECK_FALSE(claim_xdp_time(b.m, {}, kNow));
+  CHECK(claim_xdp_time(b.m, {}, kNow).verdict == StampVerdict::missing);
 }
 
 TEST_CASE("TAI minus UTC is whole seconds of the kernel's choosing, monotonic time is what the kernel says") {
@@ -118,6 +120,8 @@ TEST_CASE("a worker writes the XDP program's time into the reply and counts it a
   CHECK(std::abs(receive_lag_ns()) < 1000);
   CHECK(s.count(server::Stamp::receive_kernel) == 1);
   CHECK(s.count(server::Stamp::receive_daemon) == 1);
+  CHECK(s.fixture.state.xdp_stamps.get(StampVerdict::good) == 1);
+  CHECK(s.fixture.state.xdp_stamps.get(StampVerdict::missing) == 1);
 }
 
 namespace {
@@ -169,6 +173,7 @@ struct Stamped {
     REQUIRE(reply);
     return ntp::timestamp(reply->data() + 42, ntp::offset::kReceive);
   }
+  [[nodiscard]] std::uint64_t judged(StampVerdict v) const { return s.fixture.state.nic_stamps.get(v); }
   // ns, from what the NIC said to what the answer says; its precision bits are random.
   [[nodiscard]] std::int64_t off(NtpTimestamp answer, std::uint64_t stamp) const {
     return (answer - s.fixture.snapshot.time_at(map.ticks_at(stamp))).nanoseconds().count();
@@ -208,6 +213,66 @@ TEST_CASE("a stamp that is 2^32 off is repaired, and one that cannot be true rep
   CHECK(port.s.count(server::Stamp::receive_hardware) == 2);
 }
 
+TEST_CASE(
+    "every way in which a NIC's stamps go wrong is counted as what it is, and answered by the next rung") {
+  Stamped port{"nic_faults"};
+  const std::uint64_t half = std::uint64_t{1} << 32;
+  const auto in_doubt = [&](std::uint64_t stamp, StampVerdict verdict, bool flagged = true) {
+    const std::uint64_t before = port.judged(verdict);
+    const std::uint64_t came = port.now() - 3'000'000;
+    const NtpTimestamp answer = port.answer(stamp, flagged);
+    INFO(name(verdict));
+    CHECK(port.judged(verdict) == before + 1);
+    CHECK(port.off(answer, came) >= 3'000'000 - 1000);  // the burst's own time
+  };
+  in_doubt(port.now(), StampVerdict::missing, false);
+  in_doubt(0, StampVerdict::zero);
+  in_doubt(port.now() - 60'000'000, StampVerdict::too_old);
+  in_doubt(port.now() + 10'000'000, StampVerdict::in_future);
+  in_doubt(port.now() - half / 2, StampVerdict::too_old);
+  const std::uint64_t last = port.now() - 10'000;
+  (void)port.answer(last);
+  in_doubt(last, StampVerdict::frozen);  // though not too old yet
+  in_doubt(last, StampVerdict::frozen);
+  port.map.probation = true;
+  port.published.store(port.map);
+  in_doubt(port.now() - 10'000, StampVerdict::probation);
+  in_doubt(port.now() - 10'000 + half, StampVerdict::probation);
+  in_doubt(0, StampVerdict::zero);  // judged all the same
+  port.published.store({});
+  in_doubt(port.now(), StampVerdict::no_clock);
+  CHECK(port.s.count(server::Stamp::receive_hardware) == 1);
+
+  port.map.probation = false;
+  port.published.store(port.map);
+  for (const std::uint64_t off : {half, 0 - half}) {
+    const std::uint64_t stamp = port.now() - 3'000'000;
+    CHECK(std::abs(port.off(port.answer(stamp + off), stamp)) < 1000);
+  }
+  CHECK(port.judged(StampVerdict::repaired) == 2);
+  CHECK(port.s.count(server::Stamp::receive_hardware) == 3);
+}
+
+TEST_CASE("two frames of one burst may have one stamp, that of the burst before none") {
+  Stamped port{"nic_twins"};
+  const auto give = [&](std::uint64_t stamp) {
+    rte_mbuf* m = port.s.port.allocate(frame_with({}, ntp_request()));
+    std::memcpy(reinterpret_cast<std::byte*>(m) + port.stamps.field, &stamp, sizeof stamp);
+    m->ol_flags |= port.stamps.flag;
+    port.s.port.give(m);
+  };
+  const std::uint64_t stamp = port.now();
+  give(stamp);
+  give(stamp);
+  CHECK(port.s.worker.walk() == 2);
+  CHECK(port.judged(StampVerdict::good) == 2);
+  give(stamp);
+  give(port.now());
+  CHECK(port.s.worker.walk() == 2);
+  CHECK(port.judged(StampVerdict::good) == 3);
+  CHECK(port.judged(StampVerdict::frozen) == 1);
+}
+
 TEST_CASE("a stamp of the preamble becomes the time of the frame's end") {
   Stamped port{"nic_wire"};
   const double hertz = static_cast<double>(rte_get_tsc_hz());
@@ -238,7 +303,8 @@ TEST_CASE(
   port.map.wire_rate = static_cast<std::uint32_t>(hertz * 8 / 100e6 * 65536);  // 100 Mbit/s
   port.published.store(port.map);
   const auto wire = static_cast<std::int64_t>(frame_with({}, ntp_request()).size() + 4) * 80;
-  CHECK(std::abs(port.off(port.answer_xdp(1'000'000, stamp), stamp) - wire) < 1000);
+  const std::uint64_t next = stamp + 1'000'000;
+  CHECK(std::abs(port.off(port.answer_xdp(1'000'000, next), next) - wire) < 1000);
   CHECK(port.s.count(server::Stamp::receive_hardware) == 4);
 }
 

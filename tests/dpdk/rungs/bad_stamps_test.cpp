@@ -84,12 +84,12 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a driver that gives the same stamp again and again is believed for 50 ms and no longer") {
+TEST_CASE("a driver that gives the same stamp again and again is believed for a burst and no longer") {
   Bench b;
   std::uint64_t stuck = 0;
   b.rig.port().spoil = [&](std::uint64_t s) { return stuck == 0 ? stuck = s : stuck; };
   b.run(0.1);
-  CHECK(b.rig.receive.most() < 50.1e-3);
+  CHECK(b.rig.receive.most() < 5e-3);
   b.run(1);
   b.check_served_by_worker();
 }

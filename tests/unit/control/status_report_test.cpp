@@ -22,7 +22,7 @@ class FakeDataPlane final : public DataPlaneView {
           std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{}, std::array<std::uint64_t, 2>{3, 4})} {}
   std::span<server::WorkerState* const> states() const override { return pointers; }
   std::vector<status::PortReport> ports() const override {
-    return {{"eth1", "af_xdp", "receive: xdp", {}, nic_clock}};
+    return {{"eth1", "af_xdp", "receive: xdp", {}, nic_clock, receive}};
   }
   std::vector<std::string> copied_interfaces() const override { return {}; }
   void addresses_changed(std::span<const IpAddress>) override {}
@@ -31,6 +31,7 @@ class FakeDataPlane final : public DataPlaneView {
   void refresh_clocks() override {}
 
   std::optional<clock::NicStatus> nic_clock;
+  std::optional<clock::ReceiveStatus> receive;
   server::WorkerState a;
   server::WorkerState b;
   std::vector<server::WorkerState*> pointers{&a, &b};
@@ -70,7 +71,9 @@ TEST_CASE("the error of the time served includes that of the NIC's clock once it
   b.plane.nic_clock->ready = true;
   b.plane.nic_clock->error_bound = 300e-9;
   CHECK(*b.report.service().error_bound == without);
-  b.plane.b.stamps.add(server::Stamp::receive_hardware);
+  b.plane.receive.emplace();
+  CHECK(*b.report.service().error_bound == without);
+  b.plane.receive->rung = clock::ReceiveRung::hardware;
   CHECK(*b.report.service().error_bound == Approx(without + 300e-9));
   b.plane.nic_clock->ready = false;
   CHECK(*b.report.service().error_bound == without);

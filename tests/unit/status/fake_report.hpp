@@ -131,7 +131,13 @@ class FakeReport : public Report {
     transmit.spread = 40e-9;
     transmit.events[static_cast<std::size_t>(clock::TransmitEvent::sampled)] = 77;
     transmit.events[static_cast<std::size_t>(clock::TransmitEvent::lost)] = 3;
-    return {{"eth1", "af_xdp", "xdp", {{"redirected_ipv4", 40}, {"not_udp", 0}}, nic, transmit},
+    clock::ReceiveStatus receive;
+    receive.offers_xdp_program = true;
+    receive.rung = clock::ReceiveRung::xdp_program;
+    receive.changes = 2;
+    receive.xdp_program[static_cast<std::size_t>(clock::StampVerdict::good)] = 7;
+    receive.xdp_program[static_cast<std::size_t>(clock::StampVerdict::too_old)] = 3;
+    return {{"eth1", "af_xdp", "xdp", {{"redirected_ipv4", 40}, {"not_udp", 0}}, nic, receive, transmit},
             {"a\"b\\c", "memif", "tsc", {}}};
   }
 

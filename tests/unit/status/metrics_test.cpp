@@ -317,6 +317,22 @@ TEST_CASE("a port's rung of transmit timestamps and what came of samples is repo
   CHECK(value(page, "wiretime_transmit_events_total", {{"port", "eth1"}, {"event", "lost"}}) == "3");
 }
 
+TEST_CASE("the rung of a port's receive stamps is the one that is 1 of those it could have", "[metrics]") {
+  const Page page = parse(render_metrics(fake::FakeReport{}));
+  CHECK(page.samples.at("wiretime_receive_rung").size() == 2);
+  CHECK(value(page, "wiretime_receive_rung", {{"port", "eth1"}, {"rung", "xdp"}}) == "1");
+  CHECK(value(page, "wiretime_receive_rung", {{"port", "eth1"}, {"rung", "tsc"}}) == "0");
+  CHECK(value(page, "wiretime_receive_rung_changes_total", {{"port", "eth1"}}) == "2");
+  const auto stamps = [&](const char* verdict) {
+    return value(page, "wiretime_receive_stamps_total",
+                 {{"port", "eth1"}, {"rung", "xdp"}, {"verdict", verdict}});
+  };
+  CHECK(page.samples.at("wiretime_receive_stamps_total").size() == clock::StampCounts{}.size());
+  CHECK(stamps("good") == "7");
+  CHECK(stamps("too_old") == "3");
+  CHECK(stamps("repaired") == "0");
+}
+
 TEST_CASE("label values with quotes, backslashes and newlines are escaped", "[metrics]") {
   const std::string text = render_metrics(fake::FakeReport{});
   CHECK(text.find("wiretime_build_info{version=\"1.2.3 \\\"test\\\\build\\\"\\n\"} 1\n") !=
