@@ -33,7 +33,7 @@ clockid_t clock_of(int fd) {
 
 }  // namespace
 
-Result<std::string> PtpClock::find(const std::string& interface, const Ioctl& ioctl) {
+Result<std::string> PtpClock::find(const std::string& interface, const PtpSystem& system) {
   if (interface.find('/') != std::string::npos) return interface;
   const FileDescriptor fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   ethtool_ts_info info{};
@@ -43,9 +43,9 @@ Result<std::string> PtpClock::find(const std::string& interface, const Ioctl& io
   if (interface.size() >= sizeof request.ifr_name) return fail("no such network interface");
   std::memcpy(request.ifr_name, interface.data(), interface.size());
   request.ifr_data = reinterpret_cast<char*>(&info);
-  if (ioctl(fd.get(), SIOCETHTOOL, &request) < 0) return fail(errno_text());
+  if (system.ioctl(fd.get(), SIOCETHTOOL, &request) < 0) return fail(errno_text());
   if (info.phc_index < 0) return fail("this network interface has no PTP clock");
-  return fmt::format("/dev/ptp{}", info.phc_index);
+  return fmt::format("{}{}", system.devices, info.phc_index);
 }
 
 Ioctl system_ioctl() {
@@ -58,7 +58,7 @@ ClockAdjtime system_clock_adjtime() {
 
 Result<PtpClock> PtpClock::open(const std::string& device_or_interface, const Options& options,
                                 PtpSystem system) {
-  auto found = find(device_or_interface, system.ioctl);
+  auto found = find(device_or_interface, system);
   if (!found) return tl::make_unexpected(found.error());
   const std::string& device = *found;
   const int flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;

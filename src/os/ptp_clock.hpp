@@ -32,6 +32,7 @@ using ClockAdjtime = std::function<int(clockid_t clock, timex* t)>;
 struct PtpSystem {
   Ioctl ioctl = system_ioctl();
   ClockAdjtime adjust = system_clock_adjtime();
+  std::string devices = "/dev/ptp";  // before their numbers
 };
 
 class PtpClock {
@@ -42,7 +43,7 @@ class PtpClock {
   };
   // "/dev/ptp0" of a device's name or of the network interface that it belongs to.
   [[nodiscard]] static Result<std::string> find(const std::string& device_or_interface,
-                                                const Ioctl& ioctl = system_ioctl());
+                                                const PtpSystem& system = {});
   // The device, or the network interface that it belongs to. The error says what is wrong with it.
   [[nodiscard]] static Result<PtpClock> open(const std::string& device_or_interface, const Options& options,
                                              PtpSystem system = {});
