@@ -10,6 +10,7 @@
 #include "dpdk/client_memory.hpp"
 #include "dpdk/devargs.hpp"
 #include "dpdk/eal.hpp"
+#include "dpdk/exception_path.hpp"
 #include "dpdk/interface.hpp"
 #include "dpdk/memif_links.hpp"
 #include "dpdk/pci_device.hpp"
@@ -132,7 +133,8 @@ struct DataPlane::ServedPort {
   unsigned announcements_left = 0;
   std::unique_ptr<PortClock> clock{};
   std::unique_ptr<TransmitStamps> transmit{};  // null: the plain rung, for good
-  std::uint32_t link_speed = 0;                // Mbit/s
+  std::unique_ptr<ExceptionPath> kernel{};
+  std::uint32_t link_speed = 0;  // Mbit/s
   clock::ReceiveLadder receive{false, false};
 };
 
@@ -205,9 +207,38 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
                                                           static_cast<double>(rte_get_tsc_hz()), compensated);
     }
     infos_.push_back(
-        {p.name(), p.driver(), config.kind, p.mac(), config.queues, false, 0, {}, {}, {}, {}, {}});
+        {p.name(), p.driver(), config.kind, p.mac(), config.queues, false, 0, {}, {}, {}, {}, {}, {}});
     ports_.push_back(std::move(served));
+    if (auto done = join_kernel(*ports_.back(), infos_.back()); !done) return done;
   }
+  return {};
+}
+
+// An interface asked for by name has to be there; another is made if it can be.
+Result<void> DataPlane::join_kernel(ServedPort& served, PortInfo& info) {
+  const server::DataplaneConfig& config = served.port->config();
+  if (config.kernel_owns_port() || (config.kernel_interface && config.kernel_interface->empty())) return {};
+  os::TapOptions interface { config.kernel_interface.value_or(""), info.mac, {}, config.gateways };
+  for (const auto& a : config.addresses) interface.addresses.push_back({a.address, a.prefix_length});
+  ExceptionPath::Options wanted;
+  wanted.vlan = config.vlan;
+  wanted.label = fmt::format("port{}", ports_.size() - 1);
+  wanted.queues = config.queues;
+  wanted.pool = served.port->pool(0);
+  auto tap = os::Tap::create(interface);
+  auto path = tap ? ExceptionPath::create(std::move(*tap), wanted) : tl::make_unexpected(tap.error());
+  if (!path) {
+    if (config.kernel_interface)
+      return fail(
+          fmt::format("{}: kernel {}: {}", describe(config), *config.kernel_interface, path.error().message));
+    log_.warning(
+        "{}: no kernel interface ({}): only NTP, ARP, neighbour discovery and ping work there; "
+        "'kernel off' says that this is meant",
+        describe(config), path.error().message);
+    return {};
+  }
+  served.kernel = std::move(*path);
+  info.kernel_interface = served.kernel->interface();
   return {};
 }
 
@@ -246,6 +277,7 @@ void DataPlane::add_queue(ServedPort& served, const PlacedQueue& placed, const D
     q.serve = &served.serve;
     q.awaits_peer = true;
   }
+  if (served.kernel) q.kernel = &served.kernel->lane(placed.queue);
   q.announce = owned && placed.queue == 0 ? &served.announce : nullptr;
   workers_[placed.worker]->add_queue(q);
 }
@@ -290,6 +322,9 @@ void DataPlane::tell_opened(std::size_t number) {
                              format_mac(info.mac), "queues", info.queues, "workers", workers, "hash",
                              info.queues > 1 ? name(port.spread()) : "none", "hugepages",
                              hugepages() ? "yes" : "no"));
+  if (!info.kernel_interface.empty())
+    log_.info("{}", os::fields("kernel interface made for data plane port", "port", info.name, "interface",
+                               info.kernel_interface, "mac", format_mac(info.mac)));
   for (const std::string& warning :
        spread_warnings(port.config(), port.spread(), receive_queues(port.name())))
     log_.warning("{}", warning);
@@ -336,6 +371,28 @@ void DataPlane::sample_transmits() {
   for (auto& served : ports_)
     if (served->transmit && served->transmit->samples())
       served->transmit->sample(nic_snapshot(*served->clock), os::read_tsc_ordered());
+}
+
+std::vector<int> DataPlane::descriptors() const {
+  std::vector<int> all;
+  for (const auto& served : ports_)
+    if (served->kernel)
+      for (const int fd : served->kernel->descriptors()) all.push_back(fd);
+  return all;
+}
+
+void DataPlane::carry_frames() {
+  for (auto& served : ports_)
+    if (served->kernel) served->kernel->carry();
+}
+
+std::vector<std::pair<std::string_view, std::uint64_t>> DataPlane::kernel_frames(std::size_t port) const {
+  std::vector<std::pair<std::string_view, std::uint64_t>> frames;
+  if (port >= ports_.size() || !ports_[port]->kernel) return frames;
+  const auto counts = ports_[port]->kernel->counts();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    frames.emplace_back(dpdk::name(static_cast<KernelFrame>(i)), counts[i]);
+  return frames;
 }
 
 void DataPlane::look_at(ServedPort& served, PortInfo& info) {

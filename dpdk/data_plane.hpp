@@ -73,6 +73,13 @@ class DataPlane {
   // Whether sample_transmits is to be called, TransmitStamps::kSampleInterval apart.
   [[nodiscard]] bool samples_transmits() const;
   void sample_transmits();
+  // Descriptors of the ways to the kernel that ports have which it does not own: to call carry_frames() when
+  // one is readable.
+  [[nodiscard]] std::vector<int> descriptors() const;
+  void carry_frames();
+  // How frames on these ways ended, by reason; empty for a port without.
+  [[nodiscard]] std::vector<std::pair<std::string_view, std::uint64_t>> kernel_frames(std::size_t port) const;
+
   // False when a worker has not been seen alive for 3 s.
   [[nodiscard]] bool healthy() const { return healthy_; }
 
@@ -87,6 +94,7 @@ class DataPlane {
 
   void place(const DataPlaneOptions& options);
   [[nodiscard]] Result<void> open_ports(const DataPlaneOptions& options);
+  [[nodiscard]] Result<void> join_kernel(ServedPort& served, PortInfo& info);
   void make_workers(const DataPlaneOptions& options);
   void add_queue(ServedPort& served, const PlacedQueue& placed, const DataPlaneOptions& options);
   [[nodiscard]] server::WorkerState* state_of(const Port& port, unsigned worker,

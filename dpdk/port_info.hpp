@@ -39,6 +39,7 @@ struct PortInfo {
   PortStatistics statistics;
   std::optional<clock::NicStatus> clock;  // nothing: the port has none
   std::string clock_device;               // "/dev/ptp0"; empty: DPDK's, or none
+  std::string kernel_interface;           // of a port that the kernel does not own; empty: none
 };
 
 }  // namespace wiretime::dpdk

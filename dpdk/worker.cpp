@@ -59,6 +59,13 @@ server::TransmitTimes transmit_times(const clock::Departure& d, const clock::Tim
   return {time.time_at(d.first), static_cast<std::uint64_t>(rate >> clock::TimeSnapshot::kRateShift)};
 }
 
+// To the kernel, where there is a way to it. False: the mbuf is still ours.
+bool pass_on(const PortQueue& q, const server::Frame& frame, rte_mbuf* m, Ticks now) noexcept {
+  if (q.kernel == nullptr) return false;
+  const auto share = net::kernel_share({frame.data, frame.length}, frame.verdict, q.owned->neighbor);
+  return q.kernel->take(m, share, now);
+}
+
 bool may_serve(const PortQueue& q) noexcept {
   return q.serve == nullptr || q.serve->load(std::memory_order_relaxed);
 }
@@ -90,6 +97,7 @@ void Worker::keep_house() noexcept {
   tables_ = channels_.tables.refresh(number_);
   heartbeat_.store(heartbeat_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   for (Queue& q : queues_) {
+    if (q.kernel != nullptr) q.kernel->transmit(q.port, q.queue, may_serve(q));
     if (q.announce != nullptr && q.announce->load(std::memory_order_relaxed) && may_serve(q)) announce(q);
     if (!q.out.waits()) continue;
     (void)channels_.time.try_load(snapshot_);
@@ -185,7 +193,7 @@ unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival)
   return count;
 }
 
-// Keeps the frames that hold replies, together at the front; the others end here.
+// Keeps the frames that hold replies, together at the front; the others end here, or are the kernel's.
 unsigned Worker::sort_out(Queue& q, unsigned count, Ticks now) noexcept {
   unsigned kept = 0;
   for (unsigned i = 0; i < count; ++i) {
@@ -202,7 +210,7 @@ unsigned Worker::sort_out(Queue& q, unsigned count, Ticks now) noexcept {
     }
     if (disposition(frame.verdict) != Disposition::reply) {
       q.state->verdicts.add(frame.verdict);
-      rte_pktmbuf_free(mbufs_[i]);
+      if (!pass_on(q, frame, mbufs_[i], now)) rte_pktmbuf_free(mbufs_[i]);
       continue;
     }
     set_length(mbufs_[i], frame.length);

@@ -33,13 +33,20 @@ class WiredDataPlane final : public control::DataPlaneView {
 
   [[nodiscard]] std::vector<status::PortReport> ports() const override {
     std::vector<status::PortReport> reports;
-    for (const dpdk::PortInfo& info : plane_->ports())
+    for (const dpdk::PortInfo& info : plane_->ports()) {
       reports.push_back(
-          {info.name, std::string{server::name(info.kind)},
+          {info.name,
+           std::string{server::name(info.kind)},
            fmt::format("receive: {}, transmit: {}", clock::name(info.receive.rung),
                        clock::name(info.transmit.rung)),
            info.kind == Kind::af_xdp ? steering_->counts(info.name) : std::vector<status::SteeringCount>{},
-           info.clock, info.receive, info.transmit});
+           info.clock,
+           info.receive,
+           info.transmit,
+           {}});
+      for (const auto& [reason, frames] : plane_->kernel_frames(reports.size() - 1))
+        reports.back().kernel_frames.push_back({std::string{reason}, frames});
+    }
     return reports;
   }
 
@@ -55,6 +62,8 @@ class WiredDataPlane final : public control::DataPlaneView {
   }
   void peers_changed(std::span<const IpAddress> peers) override { steering_->set_peers(peers); }
   void tick() override { plane_->tick(); }
+  [[nodiscard]] std::vector<int> descriptors() const override { return plane_->descriptors(); }
+  void carry_frames() override { plane_->carry_frames(); }
   void refresh_clocks() override { plane_->refresh_clocks(); }
   [[nodiscard]] bool samples_transmits() const override { return plane_->samples_transmits(); }
   void sample_transmits() override { plane_->sample_transmits(); }

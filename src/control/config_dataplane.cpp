@@ -61,6 +61,15 @@ constexpr Option<DataplaneConfig> kRole{
       d.memif_role = a.one_of<Role>({{"server", Role::server}, {"client", Role::client}});
     }};
 
+// The kernel takes a name with % for a pattern.
+void read_kernel_interface(Arguments& args, DataplaneConfig& plane) {
+  constexpr std::string_view kExpected = "off, or a name for the kernel's interface such as wt0";
+  const std::string text = args.word(kExpected);
+  if (!is_interface_name(text) || text.find('%') != std::string::npos) args.reject(kExpected);
+  plane.kernel_interface = equal_ignoring_case(text, "off") ? "" : text;
+}
+constexpr Option<DataplaneConfig> kKernel{"kernel", read_kernel_interface};
+
 constexpr Option<DataplaneConfig> kPhc{
     "phc", [](Arguments& a, DataplaneConfig& d) {
       using clock::NicRole;
@@ -69,9 +78,9 @@ constexpr Option<DataplaneConfig> kPhc{
 
 constexpr Option<DataplaneConfig> kXdpOptions[] = {kQueues, kPhc};
 constexpr Option<DataplaneConfig> kPacketOptions[] = {kPhc};
-constexpr Option<DataplaneConfig> kPciOptions[] = {kAddress, kGateway, kVlan, kQueues, kPhc};
-constexpr Option<DataplaneConfig> kMemifOptions[] = {kRole, kAddress, kGateway, kVlan, kQueues};
-constexpr Option<DataplaneConfig> kVdevOptions[] = {kAddress, kGateway, kVlan, kQueues};
+constexpr Option<DataplaneConfig> kPciOptions[] = {kAddress, kGateway, kVlan, kQueues, kPhc, kKernel};
+constexpr Option<DataplaneConfig> kMemifOptions[] = {kRole, kAddress, kGateway, kVlan, kQueues, kKernel};
+constexpr Option<DataplaneConfig> kVdevOptions[] = {kAddress, kGateway, kVlan, kQueues, kKernel};
 
 std::span<const Option<DataplaneConfig>> options_of(Kind kind) {
   switch (kind) {
@@ -162,7 +171,10 @@ DataplaneConfig read_plane(Arguments& args, bool needs_address) {
 void read_dataplane(Arguments& args, Settings& settings) {
   DataplaneConfig plane = read_plane(args, true);
   for (const auto& other : settings.dataplanes)
-    if (other.device == plane.device) args.reject_value("each device in one dataplane line", plane.device);
+    if (other.device == plane.device)
+      args.reject_value("each device in one dataplane line", plane.device);
+    else if (!plane.kernel_interface.value_or("").empty() && other.kernel_interface == plane.kernel_interface)
+      args.reject_value("each kernel interface in one dataplane line", *plane.kernel_interface);
   settings.dataplanes.push_back(std::move(plane));
 }
 

@@ -227,6 +227,15 @@ void Controller::attach_data_plane(DataPlaneView& view) {
   take_reading();  // EAL took its time: publish before the loop gets its turn
   host_addresses_.clear();
   read_host_addresses();
+  for (const int fd : view.descriptors())
+    data_plane_watches_.push_back(
+        environment_.loop.watch(fd, os::kReadable, [this](os::Ready) { state_.data_plane->carry_frames(); }));
+}
+
+void Controller::detach_data_plane() {
+  for (const auto watch : data_plane_watches_) environment_.loop.unwatch(watch);
+  data_plane_watches_.clear();
+  state_.data_plane = nullptr;
 }
 
 // --- commands ---

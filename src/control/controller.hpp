@@ -56,7 +56,7 @@ class Controller final : private CommandTarget {
   // Publishes time from now on: once before the workers start, so that they find it there.
   [[nodiscard]] Result<void> prepare_data_plane();
   void attach_data_plane(DataPlaneView& view);
-  void detach_data_plane() { state_.data_plane = nullptr; }
+  void detach_data_plane();
   [[nodiscard]] Result<void> open_command_socket();
   void begin();
   // Before the loop's end is the daemon's: saves what is to be saved.
@@ -116,6 +116,7 @@ class Controller final : private CommandTarget {
   MetricsEndpoint metrics_;
   std::unique_ptr<Upstream> upstream_;
   std::optional<os::InterfaceWatcher> interface_watcher_;
+  std::vector<os::EventLoop::WatchId> data_plane_watches_;
   std::vector<IpAddress> host_addresses_;
   std::vector<IpAddress> data_plane_peers_;  // as the data plane knows them
   std::vector<IpAddress> host_broadcasts_;   // of the subnets these addresses are in

@@ -29,6 +29,10 @@ class DataPlaneView {
   virtual void peers_changed(std::span<const IpAddress> peers) = 0;
   // Once a second, and right after the clock was set.
   virtual void tick() = 0;
+  // To watch, and to call carry_frames() when one is readable: frames between the kernel and ports that it
+  // does not own. The same ones for the view's life.
+  [[nodiscard]] virtual std::vector<int> descriptors() const = 0;
+  virtual void carry_frames() = 0;
   // About ten times a second: NIC clocks.
   virtual void refresh_clocks() = 0;
   // Every 5 ms, if that says so: NICs' transmit stamps of sampled replies.

@@ -33,6 +33,9 @@ struct DataplaneConfig {
   std::optional<std::uint16_t> vlan;          // 1..4094
   unsigned queues = 1;                        // receive and transmit queue pairs, 1..128
   clock::NicRole phc = clock::NicRole::free;  // af_xdp, af_packet, pci: what the NIC's clock is to us
+  // pci, memif, vdev: what the kernel's interface on that wire is called; empty: there is none; nothing: one
+  // is made if that can be, and the kernel names it.
+  std::optional<std::string> kernel_interface{};
 
   // The kernel has the interface too: it answers ARP and ND, and hears what we do not take.
   [[nodiscard]] bool kernel_owns_port() const noexcept {

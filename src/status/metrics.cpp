@@ -298,6 +298,15 @@ void write_service(Exposition& out, const Report& report) {
       out.sample({{"port", port.name}, {"reason", count.reason}}, count.frames);
 }
 
+void write_kernel_frames(Exposition& out, const std::vector<PortReport>& ports) {
+  out.family("wiretime_kernel_frames_total", kCounter,
+             "Frames between a port that the kernel does not own and the kernel's interface there, by what "
+             "became of them: to_kernel and from_kernel arrived, all others were dropped.");
+  for (const PortReport& port : ports)
+    for (const SteeringCount& count : port.kernel_frames)
+      out.sample({{"port", port.name}, {"reason", count.reason}}, count.frames);
+}
+
 void write_nic_clocks(Exposition& out, const std::vector<PortReport>& ports) {
   const auto per_clock = [&](std::string_view family, MetricType type, std::string_view help, auto&& value) {
     out.family(family, type, help);
@@ -412,6 +421,7 @@ std::string render_metrics(const Report& report) {
   write_nic_clocks(out, ports);
   write_receive_rungs(out, ports);
   write_transmits(out, ports);
+  write_kernel_frames(out, ports);
   write_workers(out, report.workers());
   return std::move(out).take();
 }

@@ -241,6 +241,7 @@ struct WorkerReport {
   VerdictCounts verdicts{};
 };
 
+// Frames that ended in one way, by name.
 struct SteeringCount {
   std::string reason;  // what became of the frame: redirected_ipv4, not_udp, ...
   std::uint64_t frames = 0;
@@ -254,6 +255,8 @@ struct PortReport {
   std::optional<clock::NicStatus> nic_clock{};      // empty: the port has no clock
   std::optional<clock::ReceiveStatus> receive{};    // empty: the kernel's sockets
   std::optional<clock::TransmitStatus> transmit{};  // empty: kernel sockets
+  // Port with a kernel interface of our making: frames between the two, by what became of them.
+  std::vector<SteeringCount> kernel_frames{};
 };
 
 struct ClientLogUse {

@@ -55,6 +55,7 @@ struct World {
     server::DataplaneConfig& c = options.ports.emplace_back();
     c.kind = kind;
     c.device = device;
+    c.kernel_interface = "";  // this is no place for interfaces: the machine that builds
     c.addresses = {{ip("192.0.2.1"), 24}, {ip("2001:db8::1"), 64}};
     return c;
   }

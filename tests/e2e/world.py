@@ -110,7 +110,8 @@ class World:
         if self.transport == "kernel":
             return ""
         if self.transport == "memif":
-            return f"dataplane memif {self.lab.dir}/wire.sock role server address {V4}/16 address {V6}/32\n"
+            return f"dataplane memif {self.lab.dir}/wire.sock role server address {V4}/16 address {V6}/32 " \
+                   "kernel off\n"  # the wire's other end is on the same host, which would answer for them there
         return f"dataplane {self.transport} srv0" + (f" queues {self.queues}\n" if self.queues > 1 else "\n")
 
     def write_config(self, text, name="wiretime.conf"):

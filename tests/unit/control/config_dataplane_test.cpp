@@ -58,6 +58,20 @@ TEST_CASE("every kind of data plane is described with what it needs") {
   CHECK(config.dataplanes[4].queues == 2);
 }
 
+TEST_CASE(
+    "a port that the kernel does not own says what the kernel's interface on it is called, or that there is "
+    "none") {
+  const auto config = parse(
+      "dataplane pci 3b:00.1 address 192.0.2.1/24 kernel uplink\n"
+      "dataplane memif /m.sock address 10.0.0.2/24 kernel off\n"
+      "dataplane memif /n.sock address 10.0.1.2/24 kernel Off\n"
+      "dataplane vdev net_tap0 address 10.0.2.1/24\n");
+  CHECK(config.dataplanes[0].kernel_interface == "uplink");
+  CHECK(config.dataplanes[1].kernel_interface == "");
+  CHECK(config.dataplanes[2].kernel_interface == "");
+  CHECK(config.dataplanes[3].kernel_interface == std::nullopt);
+}
+
 TEST_CASE("a NIC's clock is left alone unless the line says that it is ours, and only a NIC has one") {
   using clock::NicRole;
   const auto config = parse(
@@ -105,6 +119,13 @@ TEST_CASE("a data plane line that cannot work is refused with what would") {
        "dataplane: expected the absolute path of a socket, at most 107 characters, found \"m.sock\""},
       {"memif /m.sock role both", "dataplane role: expected server or client, found \"both\""},
       {"vdev tap0", "dataplane: expected a DPDK device such as net_tap0,iface=tap0, found \"tap0\""},
+      {"af_xdp eth1 kernel wt0", "dataplane: expected queues or phc, found \"kernel\""},
+      {"memif /m address 10.0.0.1/24 kernel",
+       "dataplane kernel: expected off, or a name for the kernel's interface such as wt0, found the end of "
+       "the line"},
+      {"memif /m address 10.0.0.1/24 kernel wt%d",
+       "dataplane kernel: expected off, or a name for the kernel's interface such as wt0, found \"wt%d\""},
+      {"memif /m address 10.0.0.1/24 kernel wt0\ndataplane memif /n address 10.0.1.1/24 kernel wt0", nullptr},
       {"af_xdp eth1\ndataplane af_packet eth1", nullptr},
   };
   for (const auto& [line, error] : rows) {

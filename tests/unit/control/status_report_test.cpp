@@ -28,6 +28,8 @@ class FakeDataPlane final : public DataPlaneView {
   void addresses_changed(std::span<const IpAddress>) override {}
   void peers_changed(std::span<const IpAddress>) override {}
   void tick() override {}
+  std::vector<int> descriptors() const override { return {}; }
+  void carry_frames() override {}
   void refresh_clocks() override {}
 
   std::optional<clock::NicStatus> nic_clock;

@@ -138,7 +138,7 @@ class FakeReport : public Report {
     receive.xdp_program[static_cast<std::size_t>(clock::StampVerdict::good)] = 7;
     receive.xdp_program[static_cast<std::size_t>(clock::StampVerdict::too_old)] = 3;
     return {{"eth1", "af_xdp", "xdp", {{"redirected_ipv4", 40}, {"not_udp", 0}}, nic, receive, transmit},
-            {"a\"b\\c", "memif", "tsc", {}}};
+            {"a\"b\\c", "memif", "tsc", {}, {}, {}, {}, {{"to_kernel", 7}, {"from_kernel", 0}}}};
   }
 
   Activity activity() const override { return {1, 2, 3, 4, 5}; }

@@ -282,6 +282,8 @@ TEST_CASE("what the XDP program did with frames is there for the ports that have
   CHECK(page.samples.at("wiretime_xdp_frames_total").size() == 2);
   CHECK(value(page, "wiretime_xdp_frames_total", {{"port", "eth1"}, {"reason", "redirected_ipv4"}}) == "40");
   CHECK(value(page, "wiretime_xdp_frames_total", {{"port", "eth1"}, {"reason", "not_udp"}}) == "0");
+  CHECK(page.samples.at("wiretime_kernel_frames_total").size() == 2);
+  CHECK(value(page, "wiretime_kernel_frames_total", {{"port", "a\"b\\c"}, {"reason", "to_kernel"}}) == "7");
 }
 
 TEST_CASE("the clock of a network card is reported where there is one", "[metrics]") {
