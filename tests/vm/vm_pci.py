@@ -110,6 +110,20 @@ class Pci(vm.Case):
     def state(self):
         return f"{self.log()}\n--- client\n{self.guest.run('cat /run/client.log').text}\n{self.client_says(f'ntpdata {OURS}')}"
 
+    def figures(self, line):
+        """name=value, of what a program prints."""
+        print(f"# {line}")
+        return {name: float(value) for name, value in re.findall(r"(\w+)=(-?[\d.]+)(?= |$)", line)}
+
+    def phc(self, name="eth1", shift=""):
+        """A PTP clock of the kernel's, read past the daemon."""
+        return self.figures(self.guest.must(f"{vm.SCRIPTS}/phc_clock {name} {shift}").strip())
+
+    def nic_clock(self, port):
+        """What the metrics say of a port's clock."""
+        return {f"{name} {event}".strip(): float(value) for name, event, value in re.findall(
+            rf'(?m)^wiretime_nic_clock_(\w+){{port="{port}"(?:,event="(\w+)")?}} (\S+)$', self.metrics())}
+
     def give_to_kernel(self):
         """The card, under the kernel's own driver, in a namespace of its own until the end of the test."""
         self.bind("igb")
@@ -220,20 +234,6 @@ class Uio(Pci):
                     "'bindcmdaddress /run/client/sock' 'refclock PHC eth2 poll 0 refid CARD'")
         self.until("the clock is selected", lambda: "#* CARD" in self.client_says("sources"), 90)
         self.assertLess(abs(float(self.client_says("-c sources").split(",")[7])), CLOSE)
-
-    def figures(self, line):
-        """name=value, of what a program prints."""
-        print(f"# {line}")
-        return {name: float(value) for name, value in re.findall(r"(\w+)=(-?[\d.]+)(?= |$)", line)}
-
-    def phc(self, name="eth1", shift=""):
-        """A PTP clock of the kernel's, read past the daemon."""
-        return self.figures(self.guest.must(f"{vm.SCRIPTS}/phc_clock {name} {shift}").strip())
-
-    def nic_clock(self, port):
-        """What the metrics say of a port's clock."""
-        return {f"{name} {event}".strip(): float(value) for name, event, value in re.findall(
-            rf'(?m)^wiretime_nic_clock_(\w+){{port="{port}"(?:,event="(\w+)")?}} (\S+)$', self.metrics())}
 
     def test_nic_clock(self):
         """DPDK's clock of the card is mapped to the guest's to within microseconds, also after it was set; it cannot be steered"""
