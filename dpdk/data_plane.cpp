@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/random.hpp"
 #include "dpdk/client_memory.hpp"
 #include "dpdk/devargs.hpp"
 #include "dpdk/eal.hpp"
@@ -61,14 +62,6 @@ OwnedPort owned_port(const Port& port) {
     if (const auto b = subnet_broadcast(a.address, a.prefix_length)) broadcast.push_back(*b);
   owned.serving = server::LocalAddresses{std::move(serving), std::move(broadcast)};
   return owned;
-}
-
-// splitmix64 (Vigna, public domain): unrelated seeds for workers from one secret.
-std::uint64_t mix(std::uint64_t x) {
-  x += 0x9E37'79B9'7F4A'7C15U;
-  x = (x ^ (x >> 30)) * 0xBF58'476D'1CE4'E5B9U;
-  x = (x ^ (x >> 27)) * 0x94D0'49BB'1331'11EBU;
-  return x ^ (x >> 31);
 }
 
 clock::NicSnapshot nic_snapshot(const PortClock& clock) {
@@ -289,7 +282,7 @@ server::WorkerState* DataPlane::state_of(const Port& port, unsigned worker, cons
   if (options.client_log)
     clients = std::make_unique<ntp::ClientTable>(options.clients, options.secret, client_memory);
   const std::uint64_t number = states_.size() + 1;
-  const std::array<std::uint64_t, 2> seed{mix(options.secret[0] + number), mix(options.secret[1] ^ number)};
+  const std::array<std::uint64_t, 2> seed{mix64(options.secret[0] + number), mix64(options.secret[1] ^ number)};
   states_.push_back(std::make_unique<server::WorkerState>(port.name(), worker, seed, std::move(clients)));
   state_view_.push_back(states_.back().get());
   return states_.back().get();

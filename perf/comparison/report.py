@@ -4,12 +4,12 @@ import json
 import pathlib
 import subprocess
 
+import readme
 from links import LINKS
 from rounds import summary
 from servers import SERVERS
 
 CEILING, REFERENCE = "testpmd", "chronyd"
-BEGIN, END = "<!-- perf/compare writes from here -->", "<!-- to here -->"
 
 
 def links_of(rounds):
@@ -49,9 +49,10 @@ def targets(result):
 
 
 def overload_targets(over):
+    # More than the capacity: the CPUs were apart when that was measured, and this was no overload.
     times, share = over["offered_rate"] / over["capacity"], over["answered_rate"] / over["capacity"]
     return [target("overload: offered", "2.0 times the capacity", f"{times:.2f}", times >= 1.9),
-            target("overload: answered", "at least 0.90 of the capacity", f"{share:.2f}", share >= 0.9),
+            target("overload: answered", "0.90 of the capacity, 1.3 at most", f"{share:.2f}", 0.9 <= share <= 1.3),
             target("overload: response time of 99 %", f"within both rings' time, {over['ring_ns'] / 1e3:.0f} us", f"{over['p99_ns'] / 1e3:.0f} us",
                    over["p99_ns"] <= over["ring_ns"]),
             target("overload: slowest pair of chronyc calls", "below 2 s", f"{over['slowest_chronyc_s']:.2f} s",
@@ -97,12 +98,6 @@ def write_chart(result, program, path):
         source.unlink()
 
 
-def write_readme(readme, result, picture):
-    """Replaces what stands between the markers."""
-    text = readme.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if BEGIN not in text or END not in rest:
-        raise ValueError(f"{readme}: expected the lines {BEGIN} and {END}, found none")
-    readme.write_text(f"{before}{BEGIN}\n\n{result['date']}, {result['machine']}; {result['versions']}; {result['settings']}.\n\n"
-                      f"![Answers a second of each server on each link]({picture})\n\n{table(result['links'])}\n\n{verdicts(result)}\n{END}{after}")
+def write_readme(path, result, picture):
+    readme.refresh(path, "perf/compare", f"{result['date']}, {result['machine']}; {result['versions']}; {result['settings']}.\n\n"
+                   f"![Answers a second of each server on each link]({picture})\n\n{table(result['links'])}\n\n{verdicts(result)}")

@@ -22,8 +22,8 @@ def zero_loss(lab, cpu, programs, generator, seconds, rate, least_round_trip):
         step = measure_once(server, generator, "--rate", f"{rate:.0f}", seconds=seconds)
         if undisturbed(step, least_round_trip):
             break
-    return {"tries": tries, "undisturbed": undisturbed(step, least_round_trip), "rate": rate, "seconds": step["seconds"], "sent": step["sent"], "not_sent": step["not_sent"], "lost": step["lost"],
-            "invalid": step["invalid"], "p99_ns": step["response_time"]["p99"], "max_ns": step["response_time"]["max"]}
+    return {"tries": tries, "undisturbed": undisturbed(step, least_round_trip), "rate": rate, "seconds": step["seconds"],
+            "sent": step["sent"], "not_sent": step["not_sent"], "lost": step["lost"], "invalid": step["invalid"], "p99_ns": step["response_time"]["p99"], "max_ns": step["response_time"]["max"]}
 
 
 class Overload:
