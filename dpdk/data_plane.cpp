@@ -29,7 +29,8 @@ namespace wiretime::dpdk {
 namespace {
 
 constexpr std::chrono::seconds kPulseTimeout{3};
-constexpr unsigned kAnnouncements = 3;  // after a link came up: the far side may be slow to listen
+constexpr std::chrono::minutes kIdle{1};  // without stamps: NIC clocks may be read less often
+constexpr unsigned kAnnouncements = 3;    // after a link came up: the far side may be slow to listen
 
 Result<void> check(const DataPlaneOptions& options) {
   if (options.ports.empty()) return fail("no dataplane line: nothing for DPDK to do");
@@ -129,6 +130,7 @@ struct DataPlane::ServedPort {
   std::unique_ptr<ExceptionPath> kernel{};
   std::uint32_t link_speed = 0;  // Mbit/s
   clock::ReceiveLadder receive{false, false};
+  std::chrono::steady_clock::time_point stamped{};  // when the last stamp of the NIC was seen
 };
 
 DataPlane::DataPlane(server::Channels& channels, os::Log& log)
@@ -187,15 +189,16 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
     auto served = std::make_unique<ServedPort>();
     served->port = std::move(*port);
     served->owned = owned_port(*served->port);
-    served->clock = std::make_unique<PortClock>(
-        config, PortClock::Options{contains(options.no_cross_stamps, config.device)});
-    const bool nic = served->port->nic_stamps().flag != 0 || contains(options.nic_stamp_xdp, config.device);
+    const auto nic_options =
+        ports_.size() < options.nics.size() ? options.nics[ports_.size()] : clock::NicOptions{};
+    served->clock = std::make_unique<PortClock>(config, nic_options);
+    const bool nic = (served->port->nic_stamps().flag != 0 && !nic_options.no_receive_stamps) ||
+                     contains(options.nic_stamp_xdp, config.device);
     served->receive = clock::ReceiveLadder{nic, config.kind == server::DataplaneConfig::Kind::af_xdp};
     const Port& p = *served->port;
     if (config.kind == server::DataplaneConfig::Kind::pci) {
       TransmitStamps::Options compensated;
-      for (const auto& [device, seconds] : options.transmit_compensation)
-        if (device == config.device) compensated.compensation = seconds;
+      compensated.compensation = nic_options.transmit_compensation;
       served->transmit = std::make_unique<TransmitStamps>(p.name(), p.launch_field(),
                                                           static_cast<double>(rte_get_tsc_hz()), compensated);
     }
@@ -264,8 +267,7 @@ void DataPlane::add_queue(ServedPort& served, const PlacedQueue& placed, const D
   q.nic_stamps = port.nic_stamps();
   if (served.transmit) q.transmit = served.transmit->path();
   q.xdp_metadata = port.config().kind == server::DataplaneConfig::Kind::af_xdp;
-  if (q.nic_stamps.flag != 0 || contains(options.nic_stamp_xdp, port.config().device))
-    q.nic_stamps.clock = &served.clock->snapshot();
+  if (served.receive.status().offers_hardware) q.nic_stamps.clock = &served.clock->snapshot();
   if (port.config().kind == server::DataplaneConfig::Kind::memif) {
     q.serve = &served.serve;
     q.awaits_peer = true;
@@ -349,6 +351,7 @@ void DataPlane::refresh_clocks() {
   for (auto& served : ports_) {
     moment.now = os::read_tsc_ordered();
     moment.wall = os::wall_now();
+    moment.idle = std::chrono::steady_clock::now() - served->stamped > kIdle;
     served->clock->refresh(moment, served->link_speed);
     if (served->transmit)
       served->transmit->refresh(nic_snapshot(*served->clock), served->link_speed, moment.now, log_);
@@ -416,8 +419,10 @@ void DataPlane::look_at_stamps(ServedPort& served, PortInfo& info) {
     state->xdp_stamps.add_to(xdp_program);
   }
   const clock::ReceiveStatus before = info.receive;
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  const auto change = served.receive.look(now, info.clock && info.clock->ready, hardware, xdp_program);
+  const auto now = std::chrono::steady_clock::now();
+  if (hardware != before.hardware) served.stamped = now;
+  const auto change =
+      served.receive.look(now.time_since_epoch(), info.clock && info.clock->ready, hardware, xdp_program);
   info.receive = served.receive.status();
   served.clock->set_probation(served.receive.hardware_on_probation());
   if (change) {

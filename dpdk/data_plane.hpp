@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "clock/nic_options.hpp"
 #include "dpdk/driver_log.hpp"
 #include "dpdk/placement.hpp"
 #include "dpdk/port_info.hpp"
@@ -42,10 +43,7 @@ struct DataPlaneOptions {
   bool client_log = false;
   ntp::ClientCapacity clients;            // of each worker's client log on each port
   std::array<std::uint64_t, 2> secret{};  // keys the client logs' hash and seeds the workers' randomness
-  // hwtimestamp nocrossts: interfaces whose clock's own cross timestamps are not to be used.
-  std::vector<std::string> no_cross_stamps;
-  // hwtimestamp txcomp: s, that frames leave a pci port later than its stamps say.
-  std::vector<std::pair<std::string, double>> transmit_compensation;
+  std::vector<clock::NicOptions> nics;    // by port, or nothing
 };
 
 class DataPlane {

@@ -62,7 +62,7 @@ Result<void> PortClock::start(std::uint16_t ethdev, os::Log& log) {
                             describe(config_), name(config_.phc),
                             config_.kind == Kind::pci ? " through this DPDK and driver" : ""));
   keeper_ = std::make_unique<clock::NicTimekeeper>(std::move(*opened), config_.phc,
-                                                   static_cast<double>(rte_get_tsc_hz()));
+                                                   static_cast<double>(rte_get_tsc_hz()), options_);
   return {};
 }
 
@@ -73,6 +73,8 @@ void PortClock::refresh(const clock::NicTimekeeper::Moment& moment, std::uint32_
   if (link_speed != 0)
     snapshot.wire_rate =
         static_cast<std::uint32_t>(static_cast<double>(rte_get_tsc_hz()) * 8 / (link_speed * 1e6) * 65536);
+  snapshot.shift =
+      -std::llround(options_.receive_compensation * static_cast<double>(rte_get_tsc_hz()) * 65536);
   snapshot.probation = probation_;
   snapshot_.store(snapshot);
 }

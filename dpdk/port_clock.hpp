@@ -16,10 +16,7 @@ namespace wiretime::dpdk {
 
 class PortClock {
  public:
-  struct Options {
-    bool no_cross_stamps = false;  // hwtimestamp nocrossts
-  };
-  PortClock(const server::DataplaneConfig& config, const Options& options)
+  PortClock(const server::DataplaneConfig& config, const clock::NicOptions& options)
       : config_{config}, options_{options} {}
 
   // After the port was started. No clock is an error only when it is to be kept on our time.
@@ -34,13 +31,14 @@ class PortClock {
   // Writer: refresh; readers: workers.
   [[nodiscard]] const Seqlock<clock::NicSnapshot>& snapshot() const { return snapshot_; }
   [[nodiscard]] std::optional<clock::NicStatus> status() const;
+  [[nodiscard]] const clock::NicOptions& options() const { return options_; }
   [[nodiscard]] const std::string& device() const { return device_; }  // "/dev/ptp0"; empty: DPDK's, or none
 
  private:
   [[nodiscard]] Result<std::unique_ptr<clock::NicClock>> open(std::uint16_t ethdev);
 
   server::DataplaneConfig config_;
-  Options options_;
+  clock::NicOptions options_;
   std::string device_;
   Seqlock<clock::NicSnapshot> snapshot_;
   std::unique_ptr<clock::NicTimekeeper> keeper_;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "control/nic_options.hpp"
 #include "control/policy.hpp"
 #include "control/version.hpp"
 #include "dpdk/data_plane.hpp"
@@ -146,13 +147,11 @@ Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& con
   options.client_log = !config.no_client_log;
   options.clients = control::client_capacities(config).worker;
   options.secret = *secret;
-  for (const control::HwTimestamp& line : config.hw_timestamps)
-    for (const auto& configured : config.dataplanes) {
-      if (line.interface != "*" && line.interface != configured.device) continue;
-      if (line.nocrossts) options.no_cross_stamps.push_back(configured.device);
-      if (line.tx_compensation.count() != 0)
-        options.transmit_compensation.emplace_back(configured.device, line.tx_compensation.count());
-    }
+  for (const auto& configured : config.dataplanes) {
+    const auto nic = control::nic_options(config.hw_timestamps, configured);
+    for (const std::string& warning : nic.warnings) log.warning("{}", warning);
+    options.nics.push_back(nic.options);
+  }
   auto plane = dpdk::DataPlane::start(options, channels, log);
   if (!plane) return tl::make_unexpected(plane.error());
   if (auto ok = check_loops(config, (*plane)->ports()); !ok) return tl::make_unexpected(ok.error());

@@ -10,10 +10,9 @@ namespace wiretime::clock {
 
 namespace {
 
-constexpr std::size_t kMostReadings = 64;
-constexpr std::size_t kLeastReadings = 8;
 constexpr std::size_t kLeastWindow = 16;
 constexpr double kExpiry = 2;      // s without readings
+constexpr double kMissed = 4;      // readings in a row, when these are further apart
 constexpr double kOldest = 50e-3;  // s, NicSnapshot::oldest
 constexpr double kNewest = 100e-6;
 // Readings this much wider than the narrowest of their set are as good: the bus has its own jitter.
@@ -29,8 +28,11 @@ constexpr double kTwoTo32 = 4294967296.0;
 
 }  // namespace
 
-NicMap::NicMap(double ticks_per_second, unsigned counter_bits)
-    : ticks_per_second_{ticks_per_second}, wraps_at_32_{counter_bits == 32} {}
+NicMap::NicMap(double ticks_per_second, unsigned counter_bits, const NicOptions& options)
+    : ticks_per_second_{ticks_per_second},
+      wraps_at_32_{counter_bits == 32},
+      options_{options},
+      expiry_{std::max(kExpiry, kMissed * std::max(options.least_interval, options.most_interval))} {}
 
 NicEvent NicMap::count(NicEvent event) {
   ++counts_[static_cast<std::size_t>(event)];
@@ -77,6 +79,7 @@ std::optional<NicMap::Reading> NicMap::best_of(std::span<const NicReading> readi
     ++count;
   }
   out.fraction = count > 0 ? sum / count : 0;
+  out.half_width = std::max(out.half_width, options_.precision * ticks_per_second_);
   return out;
 }
 
@@ -120,11 +123,11 @@ NicEvent NicMap::add(std::span<const NicReading> readings) {
 
 NicEvent NicMap::take(const Reading& r, NicEvent event) {
   readings_.push_back(r);
-  if (readings_.size() > kMostReadings) readings_.erase(readings_.begin());
+  if (readings_.size() > options_.most_readings) readings_.erase(readings_.begin());
   in_doubt_ = false;
   suspect_.reset();
   if (event != NicEvent::repaired) repairs_ = 0;
-  if (readings_.size() >= kLeastReadings) fit();
+  if (readings_.size() >= options_.least_readings) fit();
   return count(event);
 }
 
@@ -183,7 +186,7 @@ void NicMap::fit() {
 bool NicMap::ready(Ticks now) const {
   if (!line_ || in_doubt_) return false;
   const auto age = static_cast<std::int64_t>(now.value - readings_.back().ticks.value);
-  return static_cast<double>(age) < kExpiry * ticks_per_second_;
+  return static_cast<double>(age) < expiry_ * ticks_per_second_;
 }
 
 NicSnapshot NicMap::snapshot() const {
@@ -195,7 +198,7 @@ NicSnapshot NicMap::snapshot() const {
   s.anchor_nic = last.nic;
   s.anchor_ticks.value = last.ticks.value + static_cast<std::uint64_t>(std::llround(line_->offset));
   s.rate = static_cast<std::uint64_t>(std::ldexp(line_->ticks_per_nic, NicSnapshot::kRateShift));
-  s.expires.value = last.ticks.value + ticks(kExpiry);
+  s.expires.value = last.ticks.value + ticks(expiry_);
   s.oldest = ticks(kOldest);
   s.newest = ticks(kNewest);
   s.error_bound_ns = static_cast<std::uint32_t>(std::min(error_bound() * 1e9 + 1, 4e9));

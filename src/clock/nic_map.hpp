@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "clock/nic_clock.hpp"
+#include "clock/nic_options.hpp"
 #include "clock/nic_snapshot.hpp"
 #include "clock/nic_status.hpp"
 
@@ -22,7 +23,7 @@ namespace wiretime::clock {
 class NicMap {
  public:
   // `ticks_per_second`: of the counter, about.
-  explicit NicMap(double ticks_per_second, unsigned counter_bits = 64);
+  explicit NicMap(double ticks_per_second, unsigned counter_bits = 64, const NicOptions& options = {});
 
   // One set of readings, in order of time, some 10 times a second.
   NicEvent add(std::span<const NicReading> readings);
@@ -74,6 +75,8 @@ class NicMap {
 
   double ticks_per_second_;
   bool wraps_at_32_;
+  NicOptions options_;
+  double expiry_;                  // s without readings
   std::vector<Reading> readings_;  // oldest first
   std::optional<Line> line_;
   bool in_doubt_ = false;

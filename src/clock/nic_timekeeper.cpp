@@ -26,11 +26,13 @@ double rate_of(const NicSnapshot& nic, const TimeSnapshot& time) {
 
 }  // namespace
 
-NicTimekeeper::NicTimekeeper(std::unique_ptr<NicClock> clock, NicRole role, double ticks_per_second)
+NicTimekeeper::NicTimekeeper(std::unique_ptr<NicClock> clock, NicRole role, double ticks_per_second,
+                             const NicOptions& options)
     : clock_{std::move(clock)},
       role_{role},
       ticks_per_second_{ticks_per_second},
-      map_{ticks_per_second, clock_->counter_bits()},
+      options_{options},
+      map_{ticks_per_second, clock_->counter_bits(), options},
       servo_{clock_->max_adjustment(), role == NicRole::free ? 0 : clock_->frequency()} {}
 
 void NicTimekeeper::failed(const Error& error) {
@@ -38,7 +40,17 @@ void NicTimekeeper::failed(const Error& error) {
   error_ = error.message;
 }
 
+// Until the clock is known it is read as often as that goes.
+bool NicTimekeeper::is_due(const Moment& m) const {
+  if (!ready_ || !last_reading_) return true;
+  const double interval = m.idle ? options_.most_interval : options_.least_interval;
+  return static_cast<double>(m.now.value - last_reading_->value) > interval * 0.95 * ticks_per_second_;
+}
+
 void NicTimekeeper::refresh(const Moment& moment) {
+  ready_ = map_.ready(moment.now);
+  if (!is_due(moment)) return;
+  last_reading_ = moment.now;
   if (const auto readings = clock_->read()) {
     static_cast<void>(map_.add(*readings));
   } else {

@@ -138,9 +138,11 @@ std::string Arguments::host() {
   return text;
 }
 
-std::string Arguments::interface() {
+std::string Arguments::interface(std::optional<std::string> (*other)(std::string_view)) {
   constexpr std::string_view kExpected = "a network interface name such as eth0";
   const std::string text = word(kExpected);
+  if (other != nullptr)
+    if (auto device = other(text)) return std::move(*device);
   if (!is_interface_name(text)) reject(kExpected);
   return text;
 }

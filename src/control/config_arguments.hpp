@@ -54,8 +54,9 @@ class Arguments {
   std::chrono::duration<double> signed_seconds() { return std::chrono::duration<double>{time(true)}; }
   std::chrono::seconds whole_seconds(std::int64_t low = 0);
   std::string path();
-  std::string host();       // host name or numeric address, perhaps with %interface
-  std::string interface();  // network interface name
+  std::string host();  // host name or numeric address, perhaps with %interface
+  // A network interface's name, or what else is taken for a device.
+  std::string interface(std::optional<std::string> (*other)(std::string_view) = nullptr);
   IpAddress address();
 
   template <typename E>

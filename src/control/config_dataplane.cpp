@@ -98,21 +98,6 @@ std::span<const Option<DataplaneConfig>> options_of(Kind kind) {
   return {};
 }
 
-// [DDDD:]BB:DD.F in hexadecimal; lower case with the domain written out.
-std::optional<std::string> parse_pci_address(std::string_view text) {
-  std::string address = lower_case(text);
-  constexpr std::string_view kShort = "xx:xx.x";
-  constexpr std::string_view kShape = "xxxx:xx:xx.x";
-  if (address.size() == kShort.size()) address.insert(0, "0000:");
-  if (address.size() != kShape.size()) return std::nullopt;
-  for (std::size_t i = 0; i < kShape.size(); ++i) {
-    const char c = address[i];
-    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-    if (kShape[i] == 'x' ? !hex : c != kShape[i]) return std::nullopt;
-  }
-  return address;
-}
-
 std::string read_device(Arguments& args, Kind kind) {
   switch (kind) {
     case Kind::af_xdp:
@@ -209,6 +194,20 @@ void read_worker_cpus(Arguments& args, Settings& settings) {
 }
 
 }  // namespace
+
+std::optional<std::string> parse_pci_address(std::string_view text) {
+  std::string address = lower_case(text);
+  constexpr std::string_view kShort = "xx:xx.x";
+  constexpr std::string_view kShape = "xxxx:xx:xx.x";
+  if (address.size() == kShort.size()) address.insert(0, "0000:");
+  if (address.size() != kShape.size()) return std::nullopt;
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    const char c = address[i];
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    if (kShape[i] == 'x' ? !hex : c != kShape[i]) return std::nullopt;
+  }
+  return address;
+}
 
 Result<server::DataplaneConfig> parse_port(std::string_view text, std::string_view option) {
   std::vector<std::string> words = split_words(text);

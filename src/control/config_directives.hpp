@@ -49,6 +49,9 @@ struct Directive {
 // addresses.
 [[nodiscard]] Result<server::DataplaneConfig> parse_port(std::string_view text, std::string_view option);
 
+// [DDDD:]BB:DD.F in hexadecimal; lower case with the domain written out.
+[[nodiscard]] std::optional<std::string> parse_pci_address(std::string_view text);
+
 // The row of a name in any case, aliases resolved; null when unknown.
 [[nodiscard]] const Directive* find_directive(std::string_view name);
 [[nodiscard]] std::vector<std::string_view> directive_names();

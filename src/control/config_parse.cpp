@@ -230,6 +230,13 @@ void Parser::warn_about_combinations() {
         "",
         "peer: packets of peers on dataplane pci, memif and vdev ports are answered and not followed, as the "
         "kernel has no such port; use server lines towards those peers");
+  for (const HwTimestamp& line : config_.hw_timestamps) {
+    const auto& ports = config_.dataplanes;
+    const auto has = [&](const server::DataplaneConfig& d) { return d.device == line.interface; };
+    if (line.interface.find(':') != std::string::npos && std::none_of(ports.begin(), ports.end(), has))
+      warn(*last_set("hwtimestamp"),
+           fmt::format("hwtimestamp: no dataplane line has {}, so nothing is stamped there", line.interface));
+  }
   const auto allows = [](const AccessRule& rule) { return rule.allow; };
   const auto& rules = config_.access_rules;
   if (!config_.dataplanes.empty() && std::none_of(rules.begin(), rules.end(), allows))

@@ -113,11 +113,31 @@ struct HwTimestampLine : HwTimestamp {
 };
 
 constexpr Option<HwTimestampLine> kHwTimestampOptions[] = {
-    {"minpoll", [](Arguments& a, HwTimestampLine& h) { h.min_poll = a.integer<int>(-6, 20); }},
-    {"maxpoll", [](Arguments& a, HwTimestampLine& h) { h.given_max_poll = a.integer<int>(-6, 20); }},
-    {"minsamples", [](Arguments& a, HwTimestampLine& h) { h.min_samples = a.integer<unsigned>(2, 64); }},
-    {"maxsamples", [](Arguments& a, HwTimestampLine& h) { h.max_samples = a.integer<unsigned>(2, 64); }},
-    {"precision", [](Arguments& a, HwTimestampLine& h) { h.precision = a.seconds(); }},
+    {"minpoll",
+     [](Arguments& a, HwTimestampLine& h) {
+       h.min_poll = a.integer<int>(-6, 20);
+       h.polls_given = true;
+     }},
+    {"maxpoll",
+     [](Arguments& a, HwTimestampLine& h) {
+       h.given_max_poll = a.integer<int>(-6, 20);
+       h.polls_given = true;
+     }},
+    {"minsamples",
+     [](Arguments& a, HwTimestampLine& h) {
+       h.min_samples = a.integer<unsigned>(2, 64);
+       h.samples_given = true;
+     }},
+    {"maxsamples",
+     [](Arguments& a, HwTimestampLine& h) {
+       h.max_samples = a.integer<unsigned>(2, 64);
+       h.samples_given = true;
+     }},
+    {"precision",
+     [](Arguments& a, HwTimestampLine& h) {
+       h.precision = a.seconds();
+       h.precision_given = true;
+     }},
     {"txcomp", [](Arguments& a, HwTimestampLine& h) { h.tx_compensation = a.signed_seconds(); }},
     {"rxcomp", [](Arguments& a, HwTimestampLine& h) { h.rx_compensation = a.signed_seconds(); }},
     {"nocrossts", [](Arguments&, HwTimestampLine& h) { h.nocrossts = true; }},
@@ -132,7 +152,7 @@ constexpr Option<HwTimestampLine> kHwTimestampOptions[] = {
 
 void read_hw_timestamp(Arguments& args, Settings& settings) {
   HwTimestampLine line;
-  line.interface = args.take("*") ? "*" : args.interface();
+  line.interface = args.take("*") ? "*" : args.interface(parse_pci_address);
   read_options<HwTimestampLine>(args, line, kHwTimestampOptions);
   line.max_poll = std::max(line.given_max_poll.value_or(line.min_poll + 1), line.min_poll);
   line.max_samples = std::max(line.max_samples, line.min_samples);

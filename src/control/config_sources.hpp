@@ -112,7 +112,7 @@ struct Refclock {
 struct HwTimestamp {
   enum class RxFilter : std::uint8_t { automatic, all, ntp, ptp, none };
 
-  std::string interface;  // "*": every interface that can
+  std::string interface;  // or PCI address; "*": every interface that can
   int min_poll = 0;       // log2 seconds between readings of the NIC clock, at least -6
   int max_poll = 1;
   unsigned min_samples = 2;
@@ -122,6 +122,10 @@ struct HwTimestamp {
   Seconds rx_compensation{0.0};  // subtracted from receive timestamps
   bool nocrossts = false;
   RxFilter rx_filter = RxFilter::automatic;
+  // Data-plane ports have defaults of their own.
+  bool polls_given = false;
+  bool samples_given = false;
+  bool precision_given = false;
 
   friend bool operator==(const HwTimestamp&, const HwTimestamp&) = default;
 };

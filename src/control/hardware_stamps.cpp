@@ -57,9 +57,11 @@ void HardwareStamps::switch_on(const std::vector<HwTimestamp>& lines) {
     if (auto added = add(name, line); !added)
       log_.write(level, "hwtimestamp " + name + ": " + added.error().message);
   };
-  // Interfaces that have a line of their own are not for `*`.
+  // Interfaces that have a line of their own are not for `*`; PCI addresses are the data plane's.
+  const auto is_pci = [](const std::string& name) { return name.find(':') != std::string::npos; };
   for (const HwTimestamp& line : lines)
-    if (line.interface != "*") try_one(line.interface, line, os::LogLevel::warning);
+    if (line.interface != "*" && !is_pci(line.interface))
+      try_one(line.interface, line, os::LogLevel::warning);
   for (const HwTimestamp& line : lines) {
     if (line.interface != "*") continue;
     const auto all = os::list_interfaces();

@@ -308,3 +308,19 @@ TEST_CASE("readings out of order are nonsense") {
   CHECK(bench.refresh() == NicEvent::taken);
   CHECK(bench.ready());
 }
+
+TEST_CASE("rxcomp moves a receive stamp, never to after it was seen, and leaves the map as it is") {
+  Bench bench;
+  bench.refresh(40);
+  NicSnapshot s = bench.map.snapshot();
+  const std::uint64_t stamp = bench.nic.value() - 1'000'000;
+  const Ticks seen = bench.cpu.ticks();
+  const Ticks plain = s.arrival_of(stamp, seen, 94).ticks;
+  s.shift = -260 * 65536;
+  CHECK(s.arrival_of(stamp, seen, 94).ticks.value == plain.value - 260);
+  CHECK(s.ticks_at(stamp) == bench.map.snapshot().ticks_at(stamp));
+  s.wire_rate = 20 * 65536;
+  CHECK(s.arrival_of(stamp, seen, 94).ticks.value == plain.value - 260 + 94 * 20);
+  s.shift = 65536LL * 10'000'000;
+  CHECK(s.arrival_of(stamp, seen).ticks == seen);
+}

@@ -292,3 +292,53 @@ TEST_CASE("a NIC clock is never asked for more than it can, and comes back when 
   CHECK(std::fabs(offset) < 1e-9);
   CHECK(frequency == Approx(-20e-6).epsilon(1e-3));
 }
+
+TEST_CASE(
+    "a clock is read as often as the options say, less often when no stamps come, and believed as long") {
+  NicOptions options;
+  options.least_interval = 1;
+  options.most_interval = 4;
+  options.least_readings = 10;
+  Cpu cpu;
+  auto made = std::make_unique<SimulatedNic>(config_of(0, 20e-6, 1), cpu);
+  SimulatedNic* const nic = made.get();
+  NicTimekeeper keeper{std::move(made), NicRole::free, cpu.hertz, options};
+  double next = 0;
+  const auto readings_in = [&](double seconds, bool idle) {
+    const auto taken = [&] { return keeper.status().events[static_cast<std::size_t>(NicEvent::taken)]; };
+    const std::uint64_t before = taken();
+    for (int i = 0; i < static_cast<int>(std::lround(seconds * 10)); ++i) {
+      cpu.now = next += 0.1;
+      NicTimekeeper::Moment moment;
+      moment.now = cpu.ticks();
+      moment.idle = idle;
+      keeper.refresh(moment);
+    }
+    return taken() - before;
+  };
+  CHECK(readings_in(0.9, false) == 9);  // as fast as that goes, until the clock is known
+  CHECK_FALSE(keeper.status().ready);
+  CHECK(readings_in(0.1, false) == 1);
+  CHECK(keeper.status().ready);
+  CHECK(readings_in(60, false) == 60);
+  CHECK(readings_in(60, true) == 15);
+  CHECK(keeper.status().ready);
+  const NicSnapshot map = keeper.snapshot();
+  const double at = cpu.now;
+  CHECK(std::fabs(cpu.seconds_at(map.ticks_at(nic->value())) - at) < 1e-6);
+}
+
+TEST_CASE("precision is the least that a map is wrong by") {
+  NicOptions options;
+  options.precision = 2e-6;
+  Cpu cpu;
+  NicTimekeeper keeper{std::make_unique<SimulatedNic>(config_of(0, 20e-6, 1), cpu), NicRole::free, cpu.hertz,
+                       options};
+  for (int i = 1; i <= 40; ++i) {
+    cpu.now = 0.1 * i;
+    keeper.refresh({cpu.ticks(), {}, {}, 0});
+  }
+  CHECK(keeper.status().ready);
+  CHECK(keeper.status().error_bound >= 2e-6);
+  CHECK(keeper.status().error_bound < 3e-6);
+}

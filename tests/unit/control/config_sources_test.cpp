@@ -231,10 +231,34 @@ TEST_CASE("hwtimestamp options change their own field and the longest poll follo
       "-6e-7 "
       "nocrossts rxfilter ptp\nhwtimestamp eth1 minpoll 3\n");
   REQUIRE(config.hw_timestamps.size() == 2);
-  const HwTimestamp expected{
-      "eth0", -2, 4, 3, 32, Seconds{5e-8}, Seconds{3e-7}, Seconds{-6e-7}, true, HwTimestamp::RxFilter::ptp};
+  const HwTimestamp expected{"eth0",
+                             -2,
+                             4,
+                             3,
+                             32,
+                             Seconds{5e-8},
+                             Seconds{3e-7},
+                             Seconds{-6e-7},
+                             true,
+                             HwTimestamp::RxFilter::ptp,
+                             true,
+                             true,
+                             true};
   CHECK(config.hw_timestamps[0] == expected);
   CHECK(config.hw_timestamps[1].min_poll == 3);
   CHECK(config.hw_timestamps[1].max_poll == 4);
+  CHECK(config.hw_timestamps[1].polls_given);
+  CHECK_FALSE(config.hw_timestamps[1].samples_given);
   CHECK(error_of("hwtimestamp eth0 minpoll -7").find("from -6 to 20") != std::string::npos);
+}
+
+TEST_CASE("hwtimestamp takes the PCI address of a port, written as its dataplane line has it") {
+  const auto config = parse("dataplane pci 3b:00.0 address 192.0.2.1/24\nhwtimestamp 3B:00.0 rxcomp 1e-7\n");
+  REQUIRE(config.hw_timestamps.size() == 1);
+  CHECK(config.hw_timestamps[0].interface == "0000:3b:00.0");
+  CHECK(config.hw_timestamps[0].interface == config.dataplanes.at(0).device);
+  const auto lost = parse("hwtimestamp 0000:3b:00.1\n");
+  REQUIRE(lost.warnings.size() == 1);
+  CHECK(lost.warnings[0].to_string() ==
+        "test:1: hwtimestamp: no dataplane line has 0000:3b:00.1, so nothing is stamped there");
 }
