@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/reply_stamps.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -24,8 +25,9 @@ NtpTimestamp after(std::uint64_t microseconds) {
 
 // A reply of `length`, behind as many bytes of link and network headers.
 std::vector<std::byte> frame_of(NtpTimestamp receive, std::size_t length, std::size_t headers) {
-  std::vector<std::byte> frame(headers + length, std::byte{0x5A});
+  std::vector<std::byte> frame(headers + std::max(length, ntp::kHeaderLength), std::byte{0x5A});
   store_be64(frame.data() + headers + ntp::offset::kReceive, receive.value);
+  frame.resize(headers + length);
   return frame;
 }
 
