@@ -6,7 +6,6 @@ import time
 from links import CLIENTS, SERVER, labs
 
 CLIENT_COUNT = 1 << 20
-TRIES = 3  # to join a link
 START_SECONDS = 15  # DPDK's start and end, the link, the client tables
 
 
@@ -43,15 +42,7 @@ class Generator:
 
     def run(self, server, *mode, seconds):
         """One step of `mode`."""
-        for left in reversed(range(TRIES)):
-            process = self.start(server, *mode, "--time", f"{seconds}s")
-            try:
-                return self.result(process, seconds)[0]
-            except labs.LabError:
-                # A memif's server may still be at the last generator's leaving.
-                if left == 0 or "Failed to connect socket" not in process.log:
-                    raise
-            time.sleep(0.2)
+        return self.result(self.start(server, *mode, "--time", f"{seconds}s"), seconds)[0]
 
 
 def wait(process, until):
