@@ -284,7 +284,8 @@ server::WorkerState* DataPlane::state_of(const Port& port, unsigned worker, cons
   if (options.client_log)
     clients = std::make_unique<ntp::ClientTable>(options.clients, options.secret, client_memory);
   const std::uint64_t number = states_.size() + 1;
-  const std::array<std::uint64_t, 2> seed{mix64(options.secret[0] + number), mix64(options.secret[1] ^ number)};
+  const std::array<std::uint64_t, 2> seed{mix64(options.secret[0] + number),
+                                          mix64(options.secret[1] ^ number)};
   states_.push_back(std::make_unique<server::WorkerState>(port.name(), worker, seed, std::move(clients)));
   state_view_.push_back(states_.back().get());
   return states_.back().get();

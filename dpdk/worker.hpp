@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One worker lcore: polls its queues, answers what came, keeps house now and then, and does nothing else. No
-// allocation, lock, log or system call but the nap. run() is the worker thread's; the rest the control
-// thread's.
+// allocation, lock or log. Its system calls are the nap and, for frames that are the kernel's, the wake-up of
+// a control thread that sleeps (exception_path.hpp); its one wait is for a memif's peer (transmit). run() is
+// the worker thread's; the rest the control thread's.
 #pragma once
 
 #include <rte_mempool.h>

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Servers flooded in turn, A B C D, D C B A, ...: what the machine does meanwhile meets all of them alike.
 
-But for one thing. The host of a virtual machine may move its CPUs: next to each other they share a cache, apart each line between them
-takes three times as long, and whoever has his turn then has a third of the rate. So before and after each flood over shared memory a lone
+But for one thing. The host of a virtual machine may move its CPUs, as far as can be told from inside: a lone request over shared memory
+then takes three times as long, and whoever has his turn has a third of the rate. So before and after each flood over shared memory a lone
 request is timed, again and again. Rounds in which that took much longer than in the best round of the same server are shown and not
 counted, and there are more rounds instead. On a machine whose CPUs stay where they are every round counts.
 """
@@ -18,8 +18,8 @@ MOST_ROUNDS = 3  # times as many as asked for
 
 
 def ask(server, generator, *mode, seconds):
-    """The server started, asked by `mode` and stopped: a step of wireload's. For one generator only: testpmd may crash when one leaves
-    a memif."""
+    """The server started, asked by `mode` and stopped: a step of wireload's. For one generator only: now and then a second one
+    cannot join the memif that a first has left testpmd."""
     server.start()
     try:
         return generator.run(server, *mode, seconds=seconds)

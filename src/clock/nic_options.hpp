@@ -8,9 +8,8 @@ struct NicOptions {
   static constexpr unsigned kLeastReadings = 8;  // for a line that others than its points can trust
   static constexpr unsigned kMostReadings = 64;
 
-  double least_interval =
-      0;                     // s between readings of its clock while stamps come in; 0: as often as it can be
-  double most_interval = 0;  // s, when none came for a minute
+  double least_interval = 0;  // s between readings of its clock while stamps come in; 0: ten a second
+  double most_interval = 0;   // s, when none came for a minute
   unsigned least_readings = kLeastReadings;  // that its clock is known from
   unsigned most_readings = kMostReadings;    // and that are kept
   double precision = 0;                      // s, what a reading is wrong by at least

@@ -21,7 +21,7 @@ namespace wiretime::control {
 
 using SourceId = std::uint32_t;  // never reused
 
-inline constexpr unsigned kBadToReplace = 4;  // bad samples in a row, as chronyd
+inline constexpr unsigned kBadToReplace = 4;    // bad samples in a row, as chronyd
 inline constexpr double kUnknownSkew = 300e-6;  // s/s: crystals are within 100 ppm of their frequency
 
 // What only a source that is asked over the network has.
