@@ -186,4 +186,17 @@ Result<void> make_room_for_program(const std::string& interface, unsigned ifinde
   }
 }
 
+Result<std::optional<XdpProgram>> attached_program(const std::string& interface, unsigned ifindex) {
+  auto found = find_attached(interface, ifindex);
+  if (!found) return tl::make_unexpected(found.error());
+  if (!found->has_value()) return std::nullopt;
+  const AttachedProgram& program = **found;
+  XdpProgram out{program.id, program.name, program.owner.has_value(), false, 0};
+  if (program.owner) {
+    out.alive = is_alive(*program.owner);
+    out.owner = program.owner->pid;
+  }
+  return out;
+}
+
 }  // namespace wiretime

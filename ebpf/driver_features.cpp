@@ -17,8 +17,12 @@ namespace {
 // linux/netdev.h; Debian 12's headers do not have it yet.
 constexpr std::uint8_t kDevGet = 1;
 constexpr std::uint16_t kIfindex = 1;
+constexpr std::uint16_t kXdpFeatures = 3;
+constexpr std::uint64_t kBasic = 1, kRedirect = 2, kZeroCopy = 8;
 constexpr std::uint16_t kReceiveMetadataFeatures = 5;
 constexpr std::uint64_t kReceiveTimestamp = 1;
+constexpr std::uint16_t kSocketFeatures = 6;
+constexpr std::uint64_t kTransmitTimestamp = 1, kLaunchTime = 4;
 constexpr std::string_view kFamilyName{"netdev", sizeof "netdev"};  // with its end
 
 constexpr std::size_t kHeaders = NLMSG_HDRLEN + GENL_HDRLEN;
@@ -81,15 +85,25 @@ std::span<const std::byte> ask(int fd, const Request& request, std::span<std::by
 
 }  // namespace
 
-std::optional<std::uint64_t> receive_metadata_features(std::span<const std::byte> answer) {
-  return load<std::uint64_t>(attribute(answer, kReceiveMetadataFeatures));
+std::optional<DriverFeatures> read_driver_features(std::span<const std::byte> answer) {
+  const auto receive = load<std::uint64_t>(attribute(answer, kReceiveMetadataFeatures));
+  if (!receive) return std::nullopt;
+  const auto xdp = load<std::uint64_t>(attribute(answer, kXdpFeatures)).value_or(0);
+  const auto socket = load<std::uint64_t>(attribute(answer, kSocketFeatures)).value_or(0);
+  DriverFeatures features;
+  features.native_xdp = (xdp & (kBasic | kRedirect)) == (kBasic | kRedirect);
+  features.zero_copy = (xdp & kZeroCopy) != 0;
+  features.receive_stamps = (*receive & kReceiveTimestamp) != 0;
+  features.transmit_stamps = (socket & kTransmitTimestamp) != 0;
+  features.launch_time = (socket & kLaunchTime) != 0;
+  return features;
 }
 
-std::optional<bool> gives_receive_stamps(unsigned ifindex) {
+std::optional<DriverFeatures> driver_features(unsigned ifindex) {
   const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
   if (fd < 0) return std::nullopt;
   std::array<std::byte, 8192> buffer;
-  std::optional<std::uint64_t> features;
+  std::optional<DriverFeatures> features;
   const auto family =
       load<std::uint16_t>(attribute(ask(fd,
                                         {GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME,
@@ -98,12 +112,11 @@ std::optional<bool> gives_receive_stamps(unsigned ifindex) {
                                     CTRL_ATTR_FAMILY_ID));
   if (family) {
     const std::uint32_t index = ifindex;
-    features = receive_metadata_features(
+    features = read_driver_features(
         ask(fd, {*family, kDevGet, kIfindex, std::as_bytes(std::span{&index, 1})}, buffer));
   }
   close(fd);
-  if (!features) return std::nullopt;
-  return (*features & kReceiveTimestamp) != 0;
+  return features;
 }
 
 }  // namespace wiretime

@@ -10,11 +10,17 @@
 
 namespace wiretime {
 
-// Whether the driver hands the NIC's receive stamps to XDP programs (bpf_xdp_metadata_rx_timestamp). Nothing:
-// the kernel does not tell, as before 6.6.
-[[nodiscard]] std::optional<bool> gives_receive_stamps(unsigned ifindex);
+struct DriverFeatures {
+  bool native_xdp = false;       // programs run in the driver, and may redirect
+  bool zero_copy = false;        // AF_XDP
+  bool receive_stamps = false;   // bpf_xdp_metadata_rx_timestamp gives the NIC's
+  bool transmit_stamps = false;  // AF_XDP, asked for in a frame's metadata
+  bool launch_time = false;      // the same
+};
+// Nothing: the kernel does not tell, as before 6.6.
+[[nodiscard]] std::optional<DriverFeatures> driver_features(unsigned ifindex);
 
-// NETDEV_A_DEV_XDP_RX_METADATA_FEATURES out of the kernel's answer; nothing when it has none.
-[[nodiscard]] std::optional<std::uint64_t> receive_metadata_features(std::span<const std::byte> answer);
+// Out of the kernel's answer; nothing when it does not tell of receive metadata.
+[[nodiscard]] std::optional<DriverFeatures> read_driver_features(std::span<const std::byte> answer);
 
 }  // namespace wiretime

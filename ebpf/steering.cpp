@@ -71,7 +71,7 @@ bool kernel_has_receive_stamp() {
 std::string stamp_obstacle(unsigned ifindex) {
   if (!kernel_has_receive_stamp())
     return "the kernel has no hardware receive time for XDP programs (Linux 6.3 and later, with BTF)";
-  if (!gives_receive_stamps(ifindex).value_or(true))
+  if (const auto features = driver_features(ifindex); features && !features->receive_stamps)
     return "the driver gives XDP programs no hardware receive time";
   return {};
 }

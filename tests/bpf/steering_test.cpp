@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "ebpf/attached_program.hpp"
 #include "ebpf/driver_features.hpp"
 #include "ebpf/libbpf_log.hpp"
 #include "harness.hpp"
@@ -141,7 +142,7 @@ TEST_CASE("a driver without the NIC's receive stamp gets the plain program and a
     REQUIRE(error_of(steering) == "no error");
     CHECK(steering->mode() == SteeringMode::native);
     CHECK_FALSE(bound_to_device(steering->program_id()));
-    if (gives_receive_stamps(if_nametoindex("wttap")).has_value())
+    if (driver_features(if_nametoindex("wttap")))
       CHECK(steering->no_hardware_time() == "the driver gives XDP programs no hardware receive time");
   }
   shell("ip link del wttap");
@@ -168,6 +169,27 @@ TEST_CASE("somebody else's program is named and left alone") {
              Contains("wtserver") && Contains("'firewall'") && Contains(fmt::format("id {}", id)) &&
                  Contains("ip link set dev wtserver xdp off"));
   CHECK(program_on("wtserver") == id);
+  const auto seen = attached_program("wtserver", if_nametoindex("wtserver"));
+  REQUIRE((seen && *seen));
+  CHECK((*seen)->id == id);
+  CHECK((*seen)->name == "firewall");
+  CHECK_FALSE((*seen)->ours);
+}
+
+TEST_CASE("whose program an interface has can be seen without touching it") {
+  const Wire wire;
+  const unsigned ifindex = if_nametoindex("wtserver");
+  const auto none = attached_program("wtserver", ifindex);
+  REQUIRE(none);
+  CHECK_FALSE(none->has_value());
+  const auto steering = Steering::attach(config_for("wtserver"));
+  REQUIRE(error_of(steering) == "no error");
+  const auto ours = attached_program("wtserver", ifindex);
+  REQUIRE((ours && *ours));
+  CHECK((*ours)->id == steering->program_id());
+  CHECK(((*ours)->ours && (*ours)->alive));
+  CHECK((*ours)->owner == static_cast<std::uint32_t>(getpid()));
+  CHECK(program_on("wtserver") == steering->program_id());
 }
 
 TEST_CASE("another AF_XDP program's default name does not make it ours") {
