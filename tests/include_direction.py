@@ -20,6 +20,7 @@ ALLOWED = {
     "ebpf": set(),
     "perf/report": set(),
     "perf/wireload": {"perf/report", "control", "server", "net", "ntp", "os", "dpdk"},
+    "deploy/doctor": {"control", "dpdk", "ebpf", "os", "server", "clock"},
     "main": {"control", "dpdk", "ebpf", "os", "server", "status", "clock", "ntp", "net"},
 }
 SYSTEM_CALLS = re.compile(r"^(sys/(socket|ioctl|un|mman|timerfd|timex|epoll|prctl)|netinet/|net/if|linux/|arpa/inet|ifaddrs|"
@@ -36,16 +37,16 @@ def module_of(path):
     parts = path.parts
     if parts[0] == "src":
         return "main" if len(parts) == 2 else parts[1]
-    return "/".join(parts[:2]) if parts[0] == "perf" else parts[0]
+    return "/".join(parts[:2]) if parts[0] in ("deploy", "perf") else parts[0]
 
 
 def target_of(name):
     parts = name.split("/")
-    return "/".join(parts[:2]) if parts[0] == "perf" else parts[0]
+    return "/".join(parts[:2]) if parts[0] in ("deploy", "perf") else parts[0]
 
 
 def problems(root):
-    for top in ("src", "dpdk", "ebpf", "perf/report", "perf/wireload"):
+    for top in ("src", "dpdk", "ebpf", "perf/report", "perf/wireload", "deploy/doctor"):
         for path in sorted((root / top).rglob("*.[ch]pp")) + sorted((root / top).rglob("*.h")):
             rel = path.relative_to(root)
             module = module_of(rel)
