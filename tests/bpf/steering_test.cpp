@@ -69,7 +69,7 @@ Fd listen_to(const char* interface) {
 bool kernel_sees(const Fd& packet, const Bytes& frame) {
   for (;;) {
     pollfd p{packet.get(), POLLIN, 0};
-    if (poll(&p, 1, 5000) <= 0) return false;
+    if (poll(&p, 1, 60'000) <= 0) return false;
     Bytes got(2048);
     const auto size = recv(packet.get(), got.data(), got.size(), 0);
     if (size < 0) return false;

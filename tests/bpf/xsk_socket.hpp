@@ -61,7 +61,7 @@ class XskSocket {
   }
 
   // The next frame with `before` bytes of what lies in front of it; at most kChunks frames in a lifetime.
-  std::optional<std::vector<std::byte>> receive(std::size_t before, int timeout_milliseconds = 5000) {
+  std::optional<std::vector<std::byte>> receive(std::size_t before, int timeout_milliseconds = 60'000) {
     const std::uint32_t consumer = receive_.consumer().load(std::memory_order_relaxed);
     if (receive_.producer().load(std::memory_order_acquire) == consumer) {
       pollfd p{fd_, POLLIN, 0};

@@ -205,7 +205,7 @@ TEST_CASE("a running worker answers, shows its pulse, returns when stopped and h
   REQUIRE(rte_eal_remote_launch(run, &worker, lcore) == 0);
   for (unsigned i = 0; i < 20; ++i) s.port.give(frame_with({}, ntp_request()));
   unsigned answers = 0;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
   while ((answers < 20 || worker.heartbeat() < 2) && std::chrono::steady_clock::now() < deadline) {
     if (s.port.take()) ++answers;
     std::this_thread::yield();
@@ -246,7 +246,7 @@ TEST_CASE("a held worker touches no queue until it is released") {
   const unsigned lcore = dpdk::Eal::worker_lcore(0);
   REQUIRE(rte_eal_remote_launch(run, &s.worker, lcore) == 0);
   const auto wait_for = [](const auto& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
     while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     return condition();
   };

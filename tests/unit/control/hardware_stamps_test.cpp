@@ -117,6 +117,17 @@ std::int64_t between(WallTime a, WallTime b) {
 }
 constexpr std::int64_t kClose = 2'000'000;  // two of the kernel's clocks, read one after the other
 
+// What `made` returns, made again when it took longer: a stamp is believed for a second after its time only,
+// a clock for half a second after its last reading.
+template <typename Made>
+auto promptly(const Made& made) {
+  for (;;) {
+    const Nanoseconds began = os::monotonic_now();
+    auto result = made();
+    if (os::monotonic_now() - began < 400ms) return result;
+  }
+}
+
 }  // namespace
 
 TEST_CASE("an interface that stamps is told to, its clock read, and its stamps told in the system's time") {
@@ -129,14 +140,18 @@ TEST_CASE("an interface that stamps is told to, its clock read, and its stamps t
   CHECK(b.stamps.stamps_sends(b.index));
   CHECK_FALSE(b.stamps.stamps_sends(b.index + 1));
 
-  const os::Datagram d = b.came(2ms);
-  const auto received = b.stamps.received(d);
+  const auto [d, received] = promptly([&] {
+    const os::Datagram came = b.came(2ms);
+    return std::pair{came, b.stamps.received(came)};
+  });
   REQUIRE(received);
   CHECK(received->source == StampSource::hardware);
   CHECK(between(received->time, d.hardware->time - kAhead) < kClose);
   CHECK(received->error >= 100e-9);  // precision
-  const os::TransmitStamp t = b.left(3ms);
-  const auto sent = b.stamps.sent(t);
+  const auto [t, sent] = promptly([&] {
+    const os::TransmitStamp left = b.left(3ms);
+    return std::pair{left, b.stamps.sent(left)};
+  });
   REQUIRE(sent);
   CHECK(sent->source == StampSource::hardware);
   CHECK(between(sent->time, t.sent - kAhead) < kClose);
@@ -150,13 +165,19 @@ TEST_CASE(
   line.tx_compensation = Seconds{7e-3};
   line.precision = Seconds{30e-6};
   b.start(line);
-  const os::Datagram d = b.came(20ms);
-  const auto received = b.stamps.received(d);
+  const auto [d, received] = promptly([&] {
+    const os::Datagram came = b.came(20ms);
+    return std::pair{came, b.stamps.received(came)};
+  });
   REQUIRE(received);
   CHECK(between(received->time, d.hardware->time - kAhead - 5ms) < kClose);
   CHECK(received->error >= 30e-6);
-  const os::TransmitStamp t = b.left(20ms);
-  CHECK(between(b.stamps.sent(t)->time, t.sent - kAhead + 7ms) < kClose);
+  const auto [t, sent] = promptly([&] {
+    const os::TransmitStamp left = b.left(20ms);
+    return std::pair{left, b.stamps.sent(left)};
+  });
+  REQUIRE(sent);
+  CHECK(between(sent->time, t.sent - kAhead + 7ms) < kClose);
 }
 
 TEST_CASE("the kernel's time stands in for a stamp that is not there, not to be believed or not known") {
@@ -168,7 +189,7 @@ TEST_CASE("the kernel's time stands in for a stamp that is not there, not to be 
   };
   CHECK(kernel(b.came(1ms, false)));
   CHECK(kernel(b.came(2s)));
-  CHECK(kernel(b.came(-100ms)));
+  CHECK(kernel(b.came(-60s)));
   os::Datagram zero = b.came(1ms);
   zero.hardware->time = WallTime{};
   CHECK(kernel(zero));
@@ -198,7 +219,11 @@ TEST_CASE("a clock that cannot be read any more is not trusted for long, and aga
   b.card.gone = false;
   const int before = b.card.readings;
   while (b.card.readings < before + 3) b.run(20ms);
-  CHECK(b.stamps.received(b.came(1ms))->source == StampSource::hardware);
+  const auto received = promptly([&] {
+    b.run(20ms);  // a reading
+    return b.stamps.received(b.came(1ms));
+  });
+  CHECK(received->source == StampSource::hardware);
 }
 
 TEST_CASE("an interface that cannot stamp is one warning, of `*` none") {

@@ -31,7 +31,7 @@ mode_t mode_of(const std::string& path) {
 
 void wait_for(int fd, short events) {
   pollfd p{fd, events, 0};
-  REQUIRE(poll(&p, 1, 10'000) == 1);
+  REQUIRE(poll(&p, 1, 60'000) == 1);
 }
 
 std::span<const std::byte> as_bytes(const char* text) {

@@ -145,7 +145,7 @@ TEST_CASE("samples sent to a SOCK refclock's socket are read one by one, and wha
   REQUIRE(send(sender.get(), &sample, sizeof sample, 0) == 40);
   REQUIRE(send(sender.get(), "noise", 5, 0) == 5);
   pollfd ready{(*driver)->fd(), POLLIN, 0};
-  REQUIRE(poll(&ready, 1, 10'000) == 1);
+  REQUIRE(poll(&ready, 1, 60'000) == 1);
   const auto first = (*driver)->receive();
   REQUIRE(first);
   CHECK(offset_of(*first) == 0.5);
