@@ -19,19 +19,25 @@ Error cannot_load(const char* why) {
 
 }  // namespace
 
-Result<std::unique_ptr<control::DataPlaneView>> start_data_plane(const control::Config& config,
-                                                                 std::span<const IpAddress> addresses,
-                                                                 server::Channels& channels, os::Log& log) {
-  // Found by wiretimed's own run path; never closed, because EAL cannot be taken down and put up again.
+Result<const DataPlaneEntry*> load_data_plane() {
+  // Never closed, because EAL cannot be taken down and put up again.
   void* const module = dlopen(kDataPlaneModule, RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) return tl::make_unexpected(cannot_load(dlerror()));
   const auto* const entry = static_cast<const DataPlaneEntry*>(dlsym(module, kDataPlaneEntry));
   if (entry == nullptr) return tl::make_unexpected(cannot_load(dlerror()));
   if (entry->version != control::version())
-    return tl::make_unexpected(cannot_load(fmt::format("{} is of version {}, wiretimed of {}",
-                                                       kDataPlaneModule, entry->version, control::version())
-                                               .c_str()));
-  return entry->start(config, addresses, channels, log);
+    return tl::make_unexpected(cannot_load(
+        fmt::format("{} is of version {}, this of {}", kDataPlaneModule, entry->version, control::version())
+            .c_str()));
+  return entry;
+}
+
+Result<std::unique_ptr<control::DataPlaneView>> start_data_plane(const control::Config& config,
+                                                                 std::span<const IpAddress> addresses,
+                                                                 server::Channels& channels, os::Log& log) {
+  const auto module = load_data_plane();
+  if (!module) return tl::make_unexpected(module.error());
+  return (*module)->start(config, addresses, channels, log);
 }
 
 }  // namespace wiretime

@@ -19,4 +19,8 @@ struct DataPlaneEntry {
   decltype(&start_data_plane) start;
 };
 
+// The module, loaded for good; wiretimed and wiretime-doctor have it in their run path. The error says what
+// to do.
+[[nodiscard]] Result<const DataPlaneEntry*> load_data_plane();
+
 }  // namespace wiretime
