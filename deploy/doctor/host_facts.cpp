@@ -168,6 +168,12 @@ std::size_t HostFacts::free_hugepage_bytes() const {
   return bytes;
 }
 
+std::optional<pid_t> HostFacts::wiretimed_runs() const {
+  for (const TimeProcess& p : time_processes)
+    if (p.name == "wiretimed" && !p.elsewhere) return p.pid;
+  return std::nullopt;
+}
+
 bool HostFacts::kernel_at_least(unsigned major, unsigned minor) const {
   const auto found_major = number(kernel);
   const auto dot = kernel.find('.');
@@ -186,7 +192,6 @@ HostFacts read_host_facts(const fs::path& root) {
   read_hugepages(root / "sys", facts);
   read_clocks(root, facts);
   read_processes(root / "proc", facts);
-  facts.iommu = !entries(root / "sys/kernel/iommu_groups").empty();
   return facts;
 }
 

@@ -60,8 +60,9 @@ struct HostFacts {
   std::optional<std::uint64_t> locked_memory;  // bytes that a process may lock; nothing: any number
 
   std::vector<TimeProcess> time_processes;
-  bool iommu = false;
 
+  // In our network namespace; nothing: it does not.
+  [[nodiscard]] std::optional<pid_t> wiretimed_runs() const;
   [[nodiscard]] std::size_t free_hugepage_bytes() const;
   // "6.3" and up.
   [[nodiscard]] bool kernel_at_least(unsigned major, unsigned minor) const;

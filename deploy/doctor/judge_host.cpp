@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -77,18 +78,22 @@ void Judge::privileges() {
   if (!host_.root)
     return say(Level::note, "privileges", "not run as root: other programs' sockets stay unseen",
                "run it as root, as wiretimed is started");
-  std::string missing;
-  bool needed = false;
+  std::string for_ports, for_clock;
   for (const NeededCapability& c : kNeeded) {
     if ((host_.capabilities >> c.bit & 1U) != 0) continue;
-    missing += fmt::format("{}{}", missing.empty() ? "" : ", ", c.name);
-    needed |=
-        purpose_.configured && (c.for_ports ? purpose_.has_ports() : control::controls_clock(settings_));
+    std::string& list = c.for_ports ? for_ports : for_clock;
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", c.name);
   }
-  if (missing.empty()) return say(Level::ok, "privileges", "root with all capabilities that are needed");
-  say(needed ? Level::problem : Level::note, "privileges",
-      fmt::format("root here lacks {}{}", missing, needed ? "" : ", which this configuration does not need"),
-      "start the container or unit with them");
+  if (for_ports.empty() && for_clock.empty())
+    return say(Level::ok, "privileges", "root with all capabilities that are needed");
+  const auto tell = [&](const std::string& missing, bool needed, std::string_view what, std::string next) {
+    if (missing.empty()) return;
+    say(needed ? Level::problem : Level::note, "privileges",
+        fmt::format("root here lacks {}, which {}", missing, what), needed ? std::move(next) : "");
+  };
+  tell(for_ports, purpose_.has_ports(), "dataplane lines need", "start the container or unit with it");
+  tell(for_clock, purpose_.configured && control::controls_clock(settings_), "steering the clock needs",
+       "start the container or unit with it, or wiretimed with -x");
 }
 
 void Judge::kernel() {
@@ -112,6 +117,12 @@ void Judge::built_in() {
   if (!build_.dpdk)
     return say(purpose_.has_ports() ? Level::problem : Level::note, "build",
                "built without DPDK: kernel sockets only", "build with libdpdk-dev for dataplane lines");
+  if (!build_.module_error.empty()) {
+    const auto split = build_.module_error.find("; ");
+    return say(purpose_.has_ports() ? Level::problem : Level::note, "build",
+               build_.module_error.substr(0, split),
+               split == std::string::npos ? "" : build_.module_error.substr(split + 2));
+  }
   if (!build_.xdp)
     return say(purpose_.has_port(Kind::af_xdp) ? Level::problem : Level::note, "build",
                fmt::format("DPDK {}, built without XDP: no dataplane af_xdp", build_.dpdk_version),
@@ -158,8 +169,16 @@ void Judge::cpus() {
                fmt::format("workercpus: no CPU {} here (online: {})", os::format_cpu_list(missing), online),
                "name CPUs that are there");
   const std::string list = os::format_cpu_list(workers);
-  if (busy.empty()) {
-    say(Level::ok, "cpus", fmt::format("workers' CPUs {} are isolated", list));
+  std::vector<unsigned> ticking;
+  std::set_difference(workers.begin(), workers.end(), host_.nohz_full.begin(), host_.nohz_full.end(),
+                      std::back_inserter(ticking));
+  if (busy.empty() && ticking.empty()) {
+    say(Level::ok, "cpus", fmt::format("workers' CPUs {} are isolated, without the kernel's tick", list));
+  } else if (busy.empty()) {
+    say(Level::note, "cpus",
+        fmt::format("workers' CPUs {} are isolated; the kernel's tick interrupts {}", list,
+                    os::format_cpu_list(ticking)),
+        fmt::format("boot with nohz_full={0} rcu_nocbs={0} too", list));
   } else {
     const bool spins = settings_.worker_idle == server::WorkerIdle::spin;
     say(spins ? Level::warning : Level::note, "cpus",
@@ -230,6 +249,8 @@ void Judge::hugepages() {
                pools + "; configured not to use them",
                purpose_.has_port(Kind::pci) ? "write `hugepages auto`: a PCI card is faster with them" : "");
   if (free >= wanted) return say(Level::ok, "hugepages", fmt::format("{}; {} MiB needed", pools, wanted));
+  if (host_.wiretimed_runs())
+    return say(Level::ok, "hugepages", pools + "; wiretimed runs and has what it took");
   const bool must = settings_.hugepages == server::Hugepages::on && purpose_.has_ports();
   std::string set_aside = "write `hugepages auto`";
   if (smallest != nullptr)
@@ -242,16 +263,16 @@ void Judge::hugepages() {
       std::move(set_aside));
 }
 
+// Of root without the capability: others' limits are not those that wiretimed would start with.
 void Judge::locked_memory() {
   constexpr unsigned kIpcLock = 14;
+  if (!host_.root) return;
   if (!host_.locked_memory || (host_.capabilities >> kIpcLock & 1U) != 0)
     return say(Level::ok, "memory lock", "as much as is wanted");
   const std::size_t wanted = dpdk::memory_needed(settings_.dataplanes);
-  if (*host_.locked_memory >= wanted && !settings_.lock_memory)
-    return say(Level::ok, "memory lock", fmt::format("up to {} MiB", *host_.locked_memory / kMebibyte));
-  const bool matters = purpose_.has_ports() || settings_.lock_memory;
-  say(matters ? Level::warning : Level::note, "memory lock",
-      fmt::format("{} MiB at most may be locked", *host_.locked_memory / kMebibyte),
+  const std::string what = fmt::format("{} MiB at most may be locked", *host_.locked_memory / kMebibyte);
+  if (*host_.locked_memory >= wanted && !settings_.lock_memory) return say(Level::ok, "memory lock", what);
+  say(purpose_.has_ports() || settings_.lock_memory ? Level::warning : Level::note, "memory lock", what,
       "LimitMEMLOCK=infinity in the unit, or `ulimit -l unlimited`");
 }
 
@@ -266,7 +287,8 @@ std::string how_to_stop(const std::string& name) {
   return "stop it";
 }
 
-void judge_port(const std::vector<PortHolder>& holders, const Purpose& purpose, Findings& out) {
+void judge_port(const HostFacts& host, const std::vector<PortHolder>& holders, const Purpose& purpose,
+                Findings& out) {
   const std::uint16_t port = purpose.settings.port;
   const auto say = [&](Level level, std::string what, std::string next) {
     out.push_back({level, "host", "ntp port", std::move(what), std::move(next)});
@@ -276,6 +298,8 @@ void judge_port(const std::vector<PortHolder>& holders, const Purpose& purpose, 
   for (const PortHolder& holder : holders) {
     if (holder.name == "wiretimed") {
       say(Level::ok, fmt::format("wiretimed (pid {}) has UDP port {}", holder.pid, port), "");
+    } else if (holder.pid == 0 && host.wiretimed_runs()) {
+      say(Level::note, fmt::format("UDP port {} is taken, most likely by wiretimed", port), "");
     } else if (holder.pid == 0) {
       say(Level::problem, fmt::format("UDP port {} is taken, by whom cannot be seen from here", port),
           "find out as root: ss -ulpn");
@@ -300,7 +324,7 @@ Findings judge_host(const HostFacts& host, const Purpose& purpose, const Build& 
 Findings judge_neighbours(const HostFacts& host, const std::vector<PortHolder>& holders,
                           const Purpose& purpose) {
   Findings out;
-  judge_port(holders, purpose, out);
+  judge_port(host, holders, purpose, out);
   const bool steers = control::controls_clock(purpose.settings);
   std::size_t others = 0;
   for (const TimeProcess& p : host.time_processes) {

@@ -15,7 +15,8 @@ namespace wiretime::doctor {
 struct Build {
   bool dpdk = false;
   bool xdp = false;
-  std::string dpdk_version;  // "22.11.11"
+  std::string dpdk_version{};  // "22.11.11"
+  std::string module_error{};  // why the data plane's module cannot be loaded; empty: it can
 };
 
 // `configured`: there is a configuration; else `settings` are the defaults, and what they lack is only noted.

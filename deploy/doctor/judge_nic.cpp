@@ -132,6 +132,11 @@ void Judge::xdp() {
   else
     say(x.zero_copy ? Level::ok : Level::note, "xdp",
         x.zero_copy ? "native, zero copy" : "native; frames are copied, this driver has no zero copy");
+  constexpr unsigned kPage = 3506;  // bytes that a driver has for a frame in a page, beside XDP's own
+  if (is_port(Kind::af_xdp) && x.native && nic_.mtu > kPage)
+    say(Level::note, "mtu",
+        fmt::format("at an MTU of {} many drivers run XDP programs in generic mode", *nic_.mtu),
+        fmt::format("NTP needs no more than: ip link set {} mtu 1500", nic_.name));
   if (is_port(Kind::af_xdp) && nic_.strips_vlan_tags)
     say(Level::note, "vlan", "the card takes VLAN tags off: requests in VLANs are answered untagged",
         fmt::format("to serve VLANs: ethtool -K {} rxvlan off", nic_.name));
@@ -214,16 +219,16 @@ void Judge::pci() {
 }
 
 void Judge::rungs_as(Kind kind, const std::string& as) {
-  bool refused = false;
-  if (port_ != nullptr)
-    refused = control::nic_options(purpose_.settings.hw_timestamps, *port_).options.no_receive_stamps;
-  const Outlook o = outlook(kind, nic_, host_, build_, refused);
-  const auto tell = [&](std::string topic, const auto& prospect, bool best) {
-    say(best || prospect.next.empty() ? Level::ok : Level::note, as + std::move(topic),
-        fmt::format("{}: {}", name(prospect.rung), prospect.why), prospect.next);
+  control::PortNicOptions nic_options;
+  if (port_ != nullptr) nic_options = control::nic_options(purpose_.settings.hw_timestamps, *port_);
+  for (const std::string& warning : nic_options.warnings) say(Level::warning, "hwtimestamp", warning);
+  const Outlook o = outlook(kind, nic_, host_, build_, nic_options.options.no_receive_stamps);
+  const auto tell = [&](std::string topic, const auto& prospect, std::string_view best) {
+    say(best.empty() || prospect.next.empty() ? Level::ok : Level::note, as + std::move(topic),
+        fmt::format("{}{}: {}", name(prospect.rung), best, prospect.why), prospect.next);
   };
-  tell("receive", o.receive, o.receive.rung == ReceiveRung::hardware);
-  tell("transmit", o.transmit, o.transmit.rung != TransmitRung::plain);
+  tell("receive", o.receive, o.receive.rung == ReceiveRung::hardware ? "" : ", not hardware");
+  tell("transmit", o.transmit, o.transmit.rung != TransmitRung::plain ? "" : ", not launch or predicted");
 }
 
 void Judge::rungs() {

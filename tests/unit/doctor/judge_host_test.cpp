@@ -27,7 +27,7 @@ struct World {
     host.btf = true;
     host.bpf_jit = true;
     host.cpus = {0, 1, 2, 3};
-    host.isolated = {2, 3};
+    host.isolated = host.nohz_full = {2, 3};
     host.clocksource = "tsc";
     host.constant_counter = true;
     host.hugepages = {{std::size_t{2} << 20, 512, 500}};
@@ -56,18 +56,21 @@ TEST_CASE("a host made for it is all right") {
 
 TEST_CASE("capabilities are a problem where the configuration needs them") {
   World w;
-  w.host.capabilities &= ~(std::uint64_t{1} << 39) & ~(std::uint64_t{1} << 25);  // CAP_BPF, CAP_SYS_TIME
+  w.host.capabilities &= ~(std::uint64_t{1} << 39);
   CHECK(w.on("privileges").level == Level::note);
   w.port();
-  const Finding bpf = w.on("privileges");
-  CHECK(bpf.level == Level::problem);
-  CHECK(has(bpf.what, "CAP_BPF"));
+  CHECK(w.on("privileges").level == Level::problem);
+  CHECK(w.on("privileges").what == "root here lacks CAP_BPF, which dataplane lines need");
   w = {};
   w.host.capabilities &= ~(std::uint64_t{1} << 25);
   w.port();
   CHECK(w.on("privileges").level == Level::note);  // no sources: the clock is not ours to steer
+  CHECK(w.on("privileges").next.empty());
   w.settings.manual = true;
   CHECK(w.on("privileges").level == Level::problem);
+  CHECK(has(w.on("privileges").what, "CAP_SYS_TIME"));
+  w.host.capabilities = 0;
+  CHECK(about(w.judge(), "privileges").size() == 2);
   w.host.root = false;
   CHECK(has(w.on("privileges").next, "root"));
 }
@@ -102,6 +105,9 @@ TEST_CASE("ports that this build cannot have are a problem") {
   CHECK(w.on("build").level == Level::note);
   w.port(Kind::pci);
   CHECK(w.on("build").level == Level::problem);
+  w.build = {true, true, "22.11.11", "cannot load the data plane: librte_eal.so.23; install it"};
+  CHECK(w.on("build").level == Level::problem);
+  CHECK(w.on("build").next == "install it");
   w.build = {true, false, "22.11.11"};
   CHECK(w.on("build").level == Level::note);
   w.settings.dataplanes[0].kind = Kind::af_xdp;
@@ -136,6 +142,10 @@ TEST_CASE("workers' CPUs are there, isolated, and alone on their core") {
   CHECK(w.on("cpus").level == Level::warning);
 
   w.settings.worker_cpus = {2, 3};
+  w.host.nohz_full = {2};
+  CHECK(w.on("cpus").level == Level::note);
+  CHECK(has(w.on("cpus").what, "the kernel's tick interrupts 3"));
+  w.host.nohz_full = {2, 3};
   w.host.siblings = {{2, {2, 3}}, {3, {2, 3}}};
   const Findings shared = about(w.judge(), "cpus");
   REQUIRE(shared.size() == 2);  // once a pair
@@ -167,6 +177,9 @@ TEST_CASE("hugepages that are missing are a problem only when they must be there
   CHECK(few.next == "sysctl -w vm.nr_hugepages=37");  // 15 that others have, 43 MiB for us
   w.settings.hugepages = server::Hugepages::on;
   CHECK(w.on("hugepages").level == Level::problem);
+  w.host.time_processes = {{5, "wiretimed"}};  // which has them
+  CHECK(w.on("hugepages").level == Level::ok);
+  w.host.time_processes.clear();
   w.settings.hugepages = server::Hugepages::off;
   CHECK(w.on("hugepages").level == Level::ok);
   w.port(Kind::pci);
@@ -185,6 +198,8 @@ TEST_CASE("a limit on locked memory matters without the capability to pass it") 
   CHECK(w.on("memory lock").level == Level::warning);
   w.settings.dataplanes.clear();
   CHECK(w.on("memory lock").level == Level::note);
+  w.host.root = false;
+  CHECK(about(w.judge(), "memory lock").empty());
 }
 
 TEST_CASE("who holds the NTP port and who steers the clock is named, with what stops them") {
@@ -199,6 +214,8 @@ TEST_CASE("who holds the NTP port and who steers the clock is named, with what s
   CHECK(taken.what == "chronyd (pid 812) has UDP port 123");
   CHECK(taken.next == "systemctl disable --now chrony");
   CHECK(has(only(judge({{0, "?"}}), "ntp port").next, "ss -ulpn"));
+  w.host.time_processes = {{5, "wiretimed"}};
+  CHECK(only(judge({{0, "?"}}), "ntp port").level == Level::note);
   w.settings.port = 0;
   CHECK(only(judge({{812, "chronyd"}}), "ntp port").level == Level::ok);
 

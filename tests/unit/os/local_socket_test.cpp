@@ -3,11 +3,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "catch.hpp"
+#include "os/tcp_client.hpp"
 #include "os/tcp_listener.hpp"
 #include "os/unix_datagram.hpp"
 #include "temporary_directory.hpp"
@@ -214,4 +217,55 @@ TEST_CASE("a TCP port in use is said to be so") {
   REQUIRE_FALSE(second);
   CHECK(second.error().kind == Kind::in_use);
   CHECK(second.error().message.find("TCP 127.0.0.1 port") != std::string::npos);
+}
+
+TEST_CASE("one question to a TCP server gets all that it says until it closes") {
+  auto listener = TcpListener::open({IpAddress::v4(0x7F000001), 0});
+  REQUIRE(listener);
+  const Endpoint where = listener->local();
+  const std::string long_answer(300'000, 'x');
+  std::thread server{[&] {
+    wait_for(listener->fd(), POLLIN);
+    auto c = listener->accept();
+    std::array<std::byte, 64> question;
+    wait_for(c->fd(), POLLIN);
+    (void)c->receive(question);
+    for (std::size_t sent = 0; sent < long_answer.size();) {
+      wait_for(c->fd(), POLLOUT);
+      sent += c->send(as_bytes(long_answer.c_str() + sent)).bytes;
+    }
+  }};
+  const auto answer = ask_tcp(where, "tell me", std::chrono::seconds{30}, 1'000'000);
+  server.join();
+  REQUIRE(answer);
+  CHECK(*answer == long_answer);
+}
+
+TEST_CASE("a TCP server that is not there, or says nothing or too much, is an error that says so") {
+  Endpoint nobody;
+  {
+    auto listener = TcpListener::open({IpAddress::v4(0x7F000001), 0});
+    REQUIRE(listener);
+    nobody = listener->local();
+    // The kernel takes the connection and nobody answers.
+    CHECK(ask_tcp(nobody, "well?", std::chrono::milliseconds{20}, 100).error().message ==
+          "no whole answer in time");
+    auto first = listener->accept();
+    REQUIRE(first);
+  }
+  CHECK(ask_tcp(nobody, "well?", std::chrono::seconds{30}, 100).error().message == "Connection refused");
+
+  auto listener = TcpListener::open({IpAddress::v4(0x7F000001), 0});
+  REQUIRE(listener);
+  std::thread server{[&] {
+    wait_for(listener->fd(), POLLIN);
+    auto c = listener->accept();
+    std::array<std::byte, 64> question;
+    wait_for(c->fd(), POLLIN);
+    (void)c->receive(question);  // else closing would take the answer back
+    (void)c->send(as_bytes("far more than was asked for"));
+  }};
+  CHECK(ask_tcp(listener->local(), "well?", std::chrono::seconds{30}, 10).error().message ==
+        "the answer does not end");
+  server.join();
 }
