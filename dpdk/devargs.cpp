@@ -88,8 +88,13 @@ std::size_t memory_needed(const std::vector<Config>& ports) {
   return bytes;
 }
 
-std::string describe(const Config& config) {
+std::string line_start(const Config& config) {
   return fmt::format("dataplane {} {}", server::name(config.kind), config.device);
+}
+
+std::string describe(const Config& config) {
+  const std::string& where = config.origin.where;
+  return (where.empty() ? "" : where + ": ") + line_start(config);
 }
 
 }  // namespace wiretime::dpdk

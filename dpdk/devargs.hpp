@@ -40,7 +40,9 @@ inline constexpr std::size_t kBufferRoom = 2176;
 // Memory for all buffers of all queues and DPDK's own needs, in bytes.
 [[nodiscard]] std::size_t memory_needed(const std::vector<server::DataplaneConfig>& ports);
 
-// "af_xdp eth1": the line as the operator wrote it, for messages.
+// "dataplane af_xdp eth1": the line as the operator wrote it.
+[[nodiscard]] std::string line_start(const server::DataplaneConfig& config);
+// The same with where the line is, as messages about the port start.
 [[nodiscard]] std::string describe(const server::DataplaneConfig& config);
 
 }  // namespace wiretime::dpdk

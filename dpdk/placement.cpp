@@ -66,7 +66,7 @@ Result<void> check_queues(std::span<const Config> ports, std::size_t workers, st
   if (workers <= queues) return {};
   std::string more;
   if (extensible != nullptr)
-    more = fmt::format(", or ask for more queues: `{} ... queues {}`", describe(*extensible),
+    more = fmt::format(", or ask for more queues: `{} ... queues {}`", line_start(*extensible),
                        extensible->queues + (workers - queues));
   return fail(fmt::format("workercpus: {} named for {} in total, some would have nothing to do; name {}{}",
                           plural(workers, "CPU"), plural(queues, "queue"), queues, more));

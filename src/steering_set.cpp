@@ -84,7 +84,8 @@ Result<std::unique_ptr<SteeringSet>> attach_steering(std::span<const server::Dat
     config.interface = port.device;
     config.port = ntp_port;
     config.local_addresses.assign(addresses.begin(), addresses.end());
-    if (auto attached = set->attach(config); !attached) return tl::make_unexpected(attached.error());
+    if (auto attached = set->attach(config); !attached)
+      return fail(port.origin.where + ": " + attached.error().message);
   }
   return set;
 }

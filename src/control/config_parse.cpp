@@ -110,6 +110,9 @@ Result<void> Parser::run(const Directive& row, std::vector<std::string> words, c
   args.finish();
   if (args.error()) return fail(fmt::format("{}: {}", where, *args.error()));
   for (const auto& text : args.warnings()) warn(where, text);
+  // What only turns out when the port is opened is told with its line too.
+  if (auto& ports = config_.dataplanes; !ports.empty() && ports.back().origin.where.empty())
+    ports.back().origin.where = where;
 
   const std::string gap = args.scope().empty() ? "" : " ";
   const std::string key = std::string{row.name} + gap + args.scope();

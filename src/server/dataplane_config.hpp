@@ -21,6 +21,12 @@ struct InterfaceAddress {
   friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
 };
 
+// "file:line" or "command line:N", for messages; may be empty. No part of what the line asks for.
+struct LineOrigin {
+  std::string where;
+  friend bool operator==(const LineOrigin&, const LineOrigin&) noexcept { return true; }
+};
+
 struct DataplaneConfig {
   enum class Kind : std::uint8_t { af_xdp, af_packet, pci, memif, vdev };
   enum class MemifRole : std::uint8_t { server, client };
@@ -36,6 +42,7 @@ struct DataplaneConfig {
   // pci, memif, vdev: what the kernel's interface on that wire is called; empty: there is none; nothing: one
   // is made if that can be, and the kernel names it.
   std::optional<std::string> kernel_interface{};
+  LineOrigin origin{};
 
   // The kernel has the interface too: it answers ARP and ND, and hears what we do not take.
   [[nodiscard]] bool kernel_owns_port() const noexcept {

@@ -166,7 +166,7 @@ class Refused(unittest.TestCase):
             host = lab.host("server")
             output = host.run([world.wiretimed(), "-d", "-x", "user root", "dataplane vdev net_null0 address 10.99.0.1/16 kernel lo"])
             self.assertNotEqual(output.code, 0)
-            self.assertIn("dataplane vdev net_null0: kernel lo: interface lo exists already", output.text)
+            self.assertIn("wiretimed: command line:2: dataplane vdev net_null0: kernel lo: interface lo exists already", output.text)
 
     def test_address_taken(self):
         """without a name asked for, a port whose address the kernel has already is served without an interface, and the log says why"""

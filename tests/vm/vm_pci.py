@@ -301,7 +301,7 @@ class Uio(Pci):
     def test_refused(self):
         """what is wrong with a card is said in one line, with what to do about it"""
         self.assertRegex(self.refused(f"dataplane pci {ABSENT} address {OURS}/24"),
-                         rf"^wiretimed: dataplane pci {ABSENT}: there is no such PCI device \(network cards here:.* {CARD} {OTHER}\)$")
+                         rf"^wiretimed: command line:\d: dataplane pci {ABSENT}: there is no such PCI device \(network cards here:.* {CARD} {OTHER}\)$")
         self.assertIn("this PCI device is no network card", self.refused(f"dataplane pci {NOT_A_CARD} address {OURS}/24"))
         self.assertIn("the kernel's driver igb still has the card as eth2; this host has no IOMMU for vfio-pci: ",
                       self.refused(f"dataplane pci {OTHER} address {OURS}/24"))

@@ -35,6 +35,8 @@ TEST_CASE("every kind of data plane is described with what it needs") {
       "dataplane memif /run/m.sock role client address 10.0.0.2/24 queues 3\n"
       "dataplane vdev net_tap0,iface=tap0 address 10.0.1.1/24 gateway 10.0.1.254 queues 2\n");
   REQUIRE(config.dataplanes.size() == 5);
+  for (std::size_t i = 0; i < 5; ++i)
+    CHECK(config.dataplanes[i].origin.where == "test:" + std::to_string(i + 1));
   CHECK(config.dataplanes[0] ==
         Plane{Plane::Kind::af_xdp, "eth1", Plane::MemifRole::server, {}, {}, std::nullopt, 4});
   CHECK(config.dataplanes[1] ==
