@@ -218,7 +218,6 @@ Result<void> DataPlane::join_kernel(ServedPort& served, PortInfo& info) {
   for (const auto& a : config.addresses) interface.addresses.push_back({a.address, a.prefix_length});
   ExceptionPath::Options wanted;
   wanted.vlan = config.vlan;
-  wanted.label = fmt::format("port{}", ports_.size() - 1);
   wanted.queues = config.queues;
   wanted.pool = served.port->pool(0);
   auto tap = os::Tap::create(interface);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dpdk/exception_path.hpp"
 
-#include <fmt/format.h>
 #include <rte_cycles.h>
-#include <rte_errno.h>
 #include <rte_ethdev.h>
 
 #include <algorithm>
@@ -26,11 +24,6 @@ void free_all(std::span<rte_mbuf*> mbufs) noexcept {
   for (rte_mbuf* m : mbufs) rte_pktmbuf_free(m);
 }
 
-unsigned dequeue(rte_ring* ring, std::span<rte_mbuf*> into) noexcept {
-  return rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(into.data()),
-                                   static_cast<unsigned>(into.size()), nullptr);
-}
-
 }  // namespace
 
 std::string_view name(KernelFrame ended) {
@@ -44,19 +37,18 @@ std::string_view name(KernelFrame ended) {
 
 // --- worker ---
 
-void ExceptionLane::RingDeleter::operator()(rte_ring* ring) const noexcept {
+ExceptionLane::Ring::~Ring() {
   std::array<rte_mbuf*, kBatch> left;
-  while (const unsigned n = dequeue(ring, left)) free_all({left.data(), n});
-  rte_ring_free(ring);
+  while (const std::size_t n = pop(left)) free_all({left.data(), n});
 }
 
-ExceptionLane::ExceptionLane(Ring up, Ring down, const ExceptionRates& rates, std::atomic<bool>& asleep,
-                             const os::Wakeup& wakeup)
-    : up_{std::move(up)},
-      down_{std::move(down)},
+ExceptionLane::ExceptionLane(std::size_t up_frames, std::size_t down_frames, const ExceptionRates& rates,
+                             Sleeper& control_thread, const os::Wakeup& wakeup)
+    : up_{up_frames},
+      down_{down_frames},
       ordinary_{rte_get_tsc_hz(), rates.ordinary, rates.burst, os::read_tsc()},
       vital_{rte_get_tsc_hz(), rates.vital, rates.burst, os::read_tsc()},
-      asleep_{asleep},
+      control_thread_{control_thread},
       wakeup_{wakeup} {}
 
 bool ExceptionLane::take(rte_mbuf* m, net::KernelShare share, Ticks now) noexcept {
@@ -65,20 +57,23 @@ bool ExceptionLane::take(rte_mbuf* m, net::KernelShare share, Ticks now) noexcep
     counters_.add(KernelFrame::to_kernel_rate_limited);
     return false;
   }
-  if (rte_ring_sp_enqueue(up_.get(), m) != 0) {
+  if (!up_.push(m)) {
     counters_.add(KernelFrame::to_kernel_queue_full);
     return false;
   }
-  // Either we see that the control thread sleeps, or it sees the frame: see carry_up().
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false)) wakeup_.signal();
+  untold_ = true;
   return true;
 }
 
+void ExceptionLane::wake() noexcept {
+  untold_ = false;
+  if (control_thread_.must_wake()) wakeup_.signal();
+}
+
 void ExceptionLane::transmit(std::uint16_t port, std::uint16_t queue, bool up) noexcept {
-  if (down_ == nullptr || rte_ring_empty(down_.get()) != 0) return;
   std::array<rte_mbuf*, kBatch> mbufs;
-  const unsigned n = dequeue(down_.get(), mbufs);
+  const auto n = static_cast<unsigned>(down_.pop(mbufs));
+  if (n == 0) return;
   const unsigned sent = up ? rte_eth_tx_burst(port, queue, mbufs.data(), static_cast<std::uint16_t>(n)) : 0U;
   counters_.add(KernelFrame::from_kernel, sent);
   counters_.add(KernelFrame::from_kernel_unsent, n - sent);
@@ -90,9 +85,7 @@ void ExceptionLane::transmit(std::uint16_t port, std::uint16_t queue, bool up) n
 Result<std::unique_ptr<ExceptionPath>> ExceptionPath::create(os::Tap tap, const Options& options) {
   auto wakeup = os::Wakeup::create();
   if (!wakeup) return tl::make_unexpected(wakeup.error());
-  std::unique_ptr<ExceptionPath> path{new ExceptionPath{std::move(tap), std::move(*wakeup), options}};
-  if (auto done = path->make_lanes(options); !done) return tl::make_unexpected(done.error());
-  return path;
+  return std::unique_ptr<ExceptionPath>{new ExceptionPath{std::move(tap), std::move(*wakeup), options}};
 }
 
 ExceptionPath::ExceptionPath(os::Tap tap, os::Wakeup wakeup, const Options& options)
@@ -100,29 +93,16 @@ ExceptionPath::ExceptionPath(os::Tap tap, os::Wakeup wakeup, const Options& opti
       wakeup_{std::move(wakeup)},
       vlan_{options.vlan},
       pool_{options.pool},
-      from_kernel_{rte_get_tsc_hz(), options.rates.from_kernel, options.rates.burst, os::read_tsc()} {}
-
-ExceptionPath::~ExceptionPath() = default;
-
-Result<void> ExceptionPath::make_lanes(const Options& options) {
-  const auto ring = [&](const char* way, unsigned queue) {
-    return ExceptionLane::Ring{rte_ring_create(fmt::format("{}{}{}", options.label, way, queue).c_str(),
-                                               options.ring_size, SOCKET_ID_ANY,
-                                               RING_F_SP_ENQ | RING_F_SC_DEQ)};
-  };
+      from_kernel_{rte_get_tsc_hz(), options.rates.from_kernel, options.rates.burst, os::read_tsc()} {
   ExceptionRates rates = options.rates;
   rates.ordinary = std::max(rates.ordinary / options.queues, 1U);
   rates.vital = std::max(rates.vital / options.queues, 1U);
-  for (unsigned q = 0; q < options.queues; ++q) {
-    auto up = ring("up", q);
-    auto down = q == 0 ? ring("down", q) : nullptr;
-    if (up == nullptr || (q == 0 && down == nullptr))
-      return fail(fmt::format("no memory for its rings: {}", rte_strerror(rte_errno)));
+  for (unsigned q = 0; q < options.queues; ++q)
     lanes_.push_back(std::unique_ptr<ExceptionLane>{
-        new ExceptionLane{std::move(up), std::move(down), rates, asleep_, wakeup_}});
-  }
-  return {};
+        new ExceptionLane{options.ring_size, q == 0 ? options.ring_size : 1, rates, sleeper_, wakeup_}});
 }
+
+ExceptionPath::~ExceptionPath() = default;
 
 void ExceptionPath::carry() noexcept {
   carry_down();
@@ -130,8 +110,7 @@ void ExceptionPath::carry() noexcept {
 }
 
 bool ExceptionPath::anything_up() const noexcept {
-  return std::any_of(lanes_.begin(), lanes_.end(),
-                     [](const auto& lane) { return rte_ring_empty(lane->up_.get()) == 0; });
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return !lane->up_.empty(); });
 }
 
 void ExceptionPath::carry_up() noexcept {
@@ -140,17 +119,16 @@ void ExceptionPath::carry_up() noexcept {
   for (auto& lane : lanes_) {
     for (unsigned carried = 0; carried < share;) {
       std::array<rte_mbuf*, kBatch> mbufs;
-      const unsigned n = dequeue(lane->up_.get(), {mbufs.data(), std::min(kBatch, share - carried)});
+      const auto n = static_cast<unsigned>(lane->up_.pop({mbufs.data(), std::min(kBatch, share - carried)}));
       if (n == 0) break;
       for (unsigned i = 0; i < n; ++i) deliver(mbufs[i]);
       carried += n;
     }
   }
-  if (asleep_.load(std::memory_order_relaxed)) return;  // nobody woke us, nobody has to know
-  if (anything_up()) return wakeup_.signal();           // the next round
-  asleep_.store(true, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (anything_up() && asleep_.exchange(false)) wakeup_.signal();
+  if (sleeper_.asleep()) return;               // nobody woke us, nobody has to know
+  if (anything_up()) return wakeup_.signal();  // the next round
+  sleeper_.fall_asleep();
+  if (anything_up() && sleeper_.must_wake()) wakeup_.signal();
 }
 
 void ExceptionPath::deliver(rte_mbuf* m) noexcept {
@@ -193,7 +171,7 @@ void ExceptionPath::carry_down() noexcept {
       std::memcpy(room, data, length);
       std::memset(room + length, 0, padded - length);
     }
-    if (room == nullptr || rte_ring_sp_enqueue(lane.down_.get(), m) != 0) {
+    if (room == nullptr || !lane.down_.push(m)) {
       counters_.add(KernelFrame::from_kernel_queue_full);
       rte_pktmbuf_free(m);
     }

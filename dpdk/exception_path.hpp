@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What joins a port that the kernel does not own to the kernel: a tap interface with the port's MAC and
 // addresses, and rings between the workers and the control thread, which carries frames between the rings and
-// the tap. A worker never waits, and calls the kernel only to wake a control thread that sleeps. All ways are
-// rationed: excess is dropped and counted.
+// the tap. A worker never waits, and calls the kernel only to wake a control thread that sleeps: once in each
+// of its sleeps, after the burst's replies have left. All ways are rationed: excess is dropped and counted.
 #pragma once
 
 #include <rte_mbuf.h>
-#include <rte_ring.h>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +15,7 @@
 
 #include "base/counters.hpp"
 #include "base/result.hpp"
+#include "base/spsc_ring.hpp"
 #include "net/kernel_share.hpp"
 #include "net/rate_limiter.hpp"
 #include "os/tap.hpp"
@@ -56,23 +55,30 @@ class ExceptionLane {
  public:
   // Worker. True: the frame is the control thread's now. False: the caller's still, counted.
   [[nodiscard]] bool take(rte_mbuf* m, net::KernelShare share, Ticks now) noexcept;
+  // Worker: the control thread learns of what was taken. Once a burst, when nothing waits for it any more.
+  void tell() noexcept {
+    if (__builtin_expect(untold_, false)) wake();
+  }
   // Worker: what the kernel has sent goes to the wire; dropped when not `up`.
   void transmit(std::uint16_t port, std::uint16_t queue, bool up) noexcept;
 
  private:
   friend class ExceptionPath;
-  struct RingDeleter {
-    void operator()(rte_ring* ring) const noexcept;
+  // Frees what is left in it.
+  struct Ring : SpscRing<rte_mbuf*> {
+    using SpscRing::SpscRing;
+    ~Ring();
   };
-  using Ring = std::unique_ptr<rte_ring, RingDeleter>;
-  ExceptionLane(Ring up, Ring down, const ExceptionRates& rates, std::atomic<bool>& asleep,
-                const os::Wakeup& wakeup);
+  ExceptionLane(std::size_t up_frames, std::size_t down_frames, const ExceptionRates& rates,
+                Sleeper& control_thread, const os::Wakeup& wakeup);
+  void wake() noexcept;
 
   Ring up_;
-  Ring down_;  // queue 0 only
+  Ring down_;            // queue 0 only
+  bool untold_ = false;  // frames in up_ that the control thread may sleep over
   net::RateLimiter ordinary_;
   net::RateLimiter vital_;
-  std::atomic<bool>& asleep_;
+  Sleeper& control_thread_;
   const os::Wakeup& wakeup_;
   Counters<KernelFrame> counters_;  // writer: the worker; reader: control thread
 };
@@ -81,7 +87,6 @@ class ExceptionPath {
  public:
   struct Options {
     std::optional<std::uint16_t> vlan;  // taken off towards the kernel, put on towards the wire
-    std::string label;                  // names the rings: unique in the process, at most 16 characters
     unsigned queues = 1;
     unsigned ring_size = 512;     // frames, each way and queue; a power of two, well below what `pool` has
     rte_mempool* pool = nullptr;  // for frames from the kernel; outlives this object
@@ -102,7 +107,6 @@ class ExceptionPath {
 
  private:
   ExceptionPath(os::Tap tap, os::Wakeup wakeup, const Options& options);
-  [[nodiscard]] Result<void> make_lanes(const Options& options);
   void carry_up() noexcept;
   void carry_down() noexcept;
   void deliver(rte_mbuf* m) noexcept;
@@ -113,8 +117,8 @@ class ExceptionPath {
   const std::optional<std::uint16_t> vlan_;
   rte_mempool* const pool_;
   net::RateLimiter from_kernel_;
-  Counters<KernelFrame> counters_;              // control thread
-  alignas(64) std::atomic<bool> asleep_{true};  // writers: control thread sets, a worker clears and wakes it
+  Counters<KernelFrame> counters_;                     // control thread
+  Sleeper sleeper_;                                    // the control thread
   std::vector<std::unique_ptr<ExceptionLane>> lanes_;  // by queue
 };
 

@@ -149,6 +149,7 @@ unsigned Worker::serve(Queue& q) noexcept {
   const clock::Departure departure = q.out.plan(os::read_tsc(), count);
   server::finish({frames_.data(), count}, transmit_times(departure, snapshot_), snapshot_, *q.state);
   send(q, count, departure);
+  if (q.kernel != nullptr) q.kernel->tell();
   return n;
 }
 

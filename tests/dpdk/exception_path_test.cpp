@@ -61,7 +61,6 @@ struct Joined : Serving {
     queue->owned = &owned;
     ExceptionPath::Options options;
     options.vlan = vlan;
-    options.label = name;
     options.pool = queue->pool;
     options.ring_size = 128;
     options.rates = rates;
@@ -86,6 +85,11 @@ struct Joined : Serving {
   [[nodiscard]] bool woken() const {
     pollfd wakeup{path->descriptors()[1], POLLIN, 0};
     return poll(&wakeup, 1, 0) == 1;
+  }
+  // How often since this was asked last.
+  [[nodiscard]] std::uint64_t wakeups() const {
+    std::uint64_t count = 0;
+    return read(path->descriptors()[1], &count, sizeof count) == sizeof count ? count : 0;
   }
   [[nodiscard]] std::uint64_t frames(KernelFrame ended) const {
     return path->counts()[static_cast<std::size_t>(ended)];
@@ -121,6 +125,26 @@ TEST_CASE("the kernel gets what the worker does not answer, and nothing that it 
   CHECK(s.frames(KernelFrame::to_kernel) == 4);
   for (int i = 0; i < 3; ++i) CHECK(s.port.take());
   CHECK(s.port.buffers_out() == 0);
+}
+
+TEST_CASE(
+    "a control thread that sleeps is woken once, however much comes, and not at all for what workers "
+    "answer") {
+  Joined s{"wakes"};
+  const auto walk_with = [&](const Bytes& frame, unsigned count) {
+    for (unsigned i = 0; i < count; ++i) s.port.give(frame);
+    REQUIRE(s.worker.walk() == count);
+    return s.wakeups();
+  };
+  CHECK(walk_with(frame_with({}, ntp_request()), 20) == 0);
+  for (int sleep = 0; sleep < 3; ++sleep) {
+    CHECK(walk_with(tcp_frame(), 20) == 1);
+    CHECK(walk_with(arp_reply(), 20) == 0);  // it is on its way
+    s.path->carry();
+    CHECK(s.wakeups() == 0);
+    while (s.kernel_reads()) {
+    }
+  }
 }
 
 TEST_CASE("what is broken, refused or another station's is not for the kernel") {
