@@ -271,7 +271,10 @@ void DataPlane::add_queue(ServedPort& served, const PlacedQueue& placed, const D
     q.serve = &served.serve;
     q.awaits_peer = true;
   }
-  if (served.kernel) q.kernel = &served.kernel->lane(placed.queue);
+  if (served.kernel) {
+    q.kernel = &served.kernel->lane(placed.queue);
+    q.state->hands_over_peers = true;
+  }
   q.announce = owned && placed.queue == 0 ? &served.announce : nullptr;
   workers_[placed.worker]->add_queue(q);
 }

@@ -223,16 +223,13 @@ void Parser::warn_about_combinations() {
   if (!config_.dataplanes.empty() && config_.port == 0)
     warn(*last_set("port"), "port: 0 closes the NTP port, so the dataplane lines answer nothing");
   const auto is_peer = [](const NtpSource& s) { return s.kind == NtpSource::Kind::peer; };
-  const auto is_owned = [](const server::DataplaneConfig& d) {
-    using Kind = server::DataplaneConfig::Kind;
-    return d.kind != Kind::af_xdp && d.kind != Kind::af_packet;
-  };
-  if (std::any_of(config_.sources.begin(), config_.sources.end(), is_peer) &&
-      std::any_of(config_.dataplanes.begin(), config_.dataplanes.end(), is_owned))
-    warn(
-        "",
-        "peer: packets of peers on dataplane pci, memif and vdev ports are answered and not followed, as the "
-        "kernel has no such port; use server lines towards those peers");
+  if (std::any_of(config_.sources.begin(), config_.sources.end(), is_peer))
+    for (const server::DataplaneConfig& d : config_.dataplanes)
+      if (d.kernel_interface && d.kernel_interface->empty())
+        warn(
+            d.origin.where,
+            "dataplane: with 'kernel off' packets of peers do not get past this port: peer lines do not work "
+            "there");
   for (const HwTimestamp& line : config_.hw_timestamps) {
     const auto& ports = config_.dataplanes;
     const auto has = [&](const server::DataplaneConfig& d) { return d.device == line.interface; };

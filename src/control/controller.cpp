@@ -35,12 +35,13 @@ TimePublisher::Settings time_settings(const Settings& s) {
 }
 
 std::unique_ptr<server::Tables> make_tables(const Settings& s, const ntp::AccessRules& rules,
-                                            const ntp::KeyTable& keys,
-                                            server::LocalAddresses host_addresses) {
+                                            const ntp::KeyTable& keys, server::LocalAddresses host_addresses,
+                                            const std::vector<IpAddress>& peers) {
   auto tables = std::make_unique<server::Tables>();
   tables->access = ntp::AccessList{rules};
   tables->keys = keys;
   tables->host_addresses = std::move(host_addresses);
+  tables->peers = peers;
   tables->ntp_port = s.port != 0 ? s.port : std::uint16_t{123};
   tables->dscp = static_cast<std::uint8_t>(s.dscp);
   tables->rate_limit = ntp_rate_limit(s.rate_limit);
@@ -75,7 +76,7 @@ Result<std::unique_ptr<Controller>> Controller::create(const Config& config, Env
 Controller::Controller(const Config& config, Environment environment, Parts parts)
     : config_{config},
       environment_{std::move(environment)},
-      state_{make_tables(config_, parts.ntp_access, {}, {}), time_settings(config_), parts.seed,
+      state_{make_tables(config_, parts.ntp_access, {}, {}, {}), time_settings(config_), parts.seed,
              config_.no_client_log ? nullptr
                                    : std::make_unique<ntp::ClientTable>(client_capacities(config_).kernel,
                                                                         parts.client_secret)},
@@ -97,7 +98,8 @@ Controller::Controller(const Config& config, Environment environment, Parts part
 
 void Controller::publish_tables() {
   state_.channels.tables.publish(make_tables(config_, state_.ntp_access, state_.keys,
-                                             server::LocalAddresses{host_addresses_, host_broadcasts_}));
+                                             server::LocalAddresses{host_addresses_, host_broadcasts_},
+                                             data_plane_peers_));
 }
 
 // --- time ---
@@ -153,8 +155,9 @@ void Controller::tell_peers() {
       peers.push_back(s->address.ip);
   std::sort(peers.begin(), peers.end());
   if (peers == data_plane_peers_) return;
-  state_.data_plane->peers_changed(peers);
   data_plane_peers_ = std::move(peers);
+  state_.data_plane->peers_changed(data_plane_peers_);
+  publish_tables();
 }
 
 // --- data plane ---

@@ -37,8 +37,8 @@ bool is_vital(std::span<const std::byte> frame) noexcept {
 
 KernelShare kernel_share(std::span<const std::byte> frame, Verdict verdict,
                          const OwnAddresses& own) noexcept {
-  // Answers to our own questions may come to the port that we serve.
-  const bool response = verdict == Verdict::ntp_mode_response;
+  // Answers to our own questions may come to the port that we serve, as do those of peers.
+  const bool response = verdict == Verdict::ntp_mode_response || verdict == Verdict::peer_packet;
   if (!response && disposition(verdict) != Disposition::pass_on) return KernelShare::none;
   if (frame.size() < ethernet::kHeaderSize || !to_us_or_all(frame, own) ||
       std::memcmp(frame.data() + ethernet::kSource, own.mac.data(), own.mac.size()) == 0)

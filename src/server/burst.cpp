@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "server/burst.hpp"
 
+#include <algorithm>
+
 #include "base/random.hpp"
 #include "clock/transmit_plan.hpp"
 #include "net/plain_frame.hpp"
@@ -14,6 +16,13 @@ namespace {
 
 using Shape = net::PlainShape<ntp::kHeaderLength>;
 
+// To be measured on the kernel's socket, and not answered here.
+bool is_of_peer(const Message& message, const Tables& tables, const WorkerState& state) noexcept {
+  return state.hands_over_peers && message.payload.size() >= ntp::kHeaderLength &&
+         ntp::mode(message.payload.data()) == ntp::Mode::symmetric_active &&
+         std::binary_search(tables.peers.begin(), tables.peers.end(), message.source);
+}
+
 Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tables& tables,
                    const LocalAddresses& ours, WorkerState& state) noexcept {
   const std::span<std::byte> bytes{frame.data, frame.length};
@@ -24,6 +33,7 @@ Verdict answer_one(Frame& frame, const clock::TimeSnapshot& snapshot, const Tabl
                         frame.receive};
   if (ours.contains(message.source)) return Verdict::source_own_address;
   if (ours.is_broadcast(message.source)) return Verdict::source_multicast;
+  if (is_of_peer(message, tables, state)) return Verdict::peer_packet;
   const Answer answer = handle(message, snapshot, tables, state);
   if (disposition(answer.verdict) == Disposition::reply) {
     frame.key = answer.key;
@@ -103,7 +113,10 @@ class PlainPath {
     const std::byte* const source = ip + Family::kSource;
     if (kind == net::kContinue || !is_ours<Family>(source)) return false;
     frame.verdict = kind;
-    if (!is_ntp_answer(kind)) return true;
+    if (__builtin_expect(kind != Verdict::answered, false)) {
+      if (kind == Verdict::answered_symmetric && state_.hands_over_peers) return false;  // is it a peer's?
+      if (!is_ntp_answer(kind)) return true;
+    }
     if (!allows<Family>(source)) {
       frame.verdict = Verdict::denied;
       return true;

@@ -9,9 +9,9 @@ namespace wiretime::server {
 
 Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const Tables& tables,
               WorkerState& state) noexcept {
-  if (!snapshot.valid) return {Verdict::no_time};
   const ntp::Request request = ntp::judge_request(message.payload, message.source_port);
   if (disposition(request.verdict) != Disposition::reply) return {request.verdict};
+  if (!snapshot.valid) return {Verdict::no_time};
   if (!tables.access.allows(message.source)) return {Verdict::denied};
   Answer answer{request.verdict, ntp::kHeaderLength, nullptr, {}};
   if (state.clients)

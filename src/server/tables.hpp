@@ -94,6 +94,8 @@ class LocalAddresses {
 struct Tables {
   ntp::AccessList access;
   ntp::KeyTable keys;
+  std::vector<IpAddress>
+      peers;  // configured ones, ascending: their symmetric packets are the control thread's
   LocalAddresses host_addresses;  // the kernel's, without loopback: ours on ports that the kernel owns too
   std::uint16_t ntp_port = 123;
   std::uint8_t dscp = 0;  // of replies, 0..63

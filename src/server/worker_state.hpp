@@ -50,6 +50,9 @@ struct WorkerState {
   Counters<clock::StampVerdict> xdp_stamps;  // the same of the XDP program's
   Random random;
   std::unique_ptr<ntp::ClientTable> clients;
+  // The port has a way to the kernel, and what comes from Tables::peers takes it. Set before the worker
+  // starts.
+  bool hands_over_peers = false;
 };
 
 }  // namespace wiretime::server

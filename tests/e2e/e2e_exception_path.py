@@ -3,6 +3,8 @@
 """A host whose only NIC is DPDK's: over the kernel interface that the daemon makes there, its own kernel reaches the world, the daemon
 its time servers, and clients are answered by the worker all the while."""
 import os
+import pathlib
+import pwd
 import re
 import time
 import unittest
@@ -13,9 +15,11 @@ import tap
 import world
 from e2e_host_network import transfer
 
+CAP_NET_ADMIN = 12
 V4, V6 = world.V4, world.V6
 CLIENT_V4, CLIENT_V6 = world.CLIENT_V4, world.CLIENT_V6
 FAR = "10.111.0.1"  # behind the gateway, which is the client
+MATE = "10.99.0.3"  # the client's too: of a chronyd that has us for a peer
 
 
 def why_not():
@@ -25,7 +29,8 @@ def why_not():
 
 
 class OnlyNic:
-    """The port is one end of a wire, `far0` on the client its other end. `port` starts the daemon with `lines` and joins the wire."""
+    """The port is one end of a wire, `far0` on the client its other end."""
+    USER = "root"
 
     @classmethod
     def setUpClass(cls):
@@ -36,9 +41,9 @@ class OnlyNic:
         cls.addClassCleanup(cls.lab.close)
         cls.server, cls.client = cls.lab.host("server"), cls.lab.host("client")
         cls.prepare()
-        lines = ["user root", "allow 10.99.0.0/16", "allow fd99::/32", "local stratum 10 orphan distance 0.1", *world.METRICS.split("\n")[:-1],
+        lines = [f"user {cls.USER}", "allow 10.99.0.0/16", "allow fd99::/32", "local stratum 10 orphan distance 0.1", *world.METRICS.split("\n")[:-1],
                  f"server {CLIENT_V4} iburst minpoll -2 maxpoll 0", f"server {FAR} iburst minpoll -2 maxpoll 0 port 1123",
-                 f"server {CLIENT_V6} iburst minpoll -2 maxpoll 0",
+                 f"server {CLIENT_V6} iburst minpoll -2 maxpoll 0", f"peer {MATE} minpoll 0 maxpoll 0",
                  f"{cls.dataplane()} address {V4}/16 address {V6}/32 gateway {CLIENT_V4} gateway {CLIENT_V6} {cls.MORE} kernel up0"]
         cls.daemon = cls.server.spawn([world.wiretimed(), "-d", "-x", *lines], name="daemon")
         if not cls.daemon.wait_for("interface=up0", 30):
@@ -46,8 +51,10 @@ class OnlyNic:
         cls.join()
         cls.client.must(["ip", "address", "add", f"{FAR}/32", "dev", "lo"])
         near = cls.near()
-        cls.client.address(near, f"{CLIENT_V4}/16", f"{CLIENT_V6}/32")
+        cls.client.address(near, f"{CLIENT_V4}/16", f"{CLIENT_V6}/32", f"{MATE}/32")
         cls.upstream = peers.chronyd(cls.client, "upstream", "local stratum 3", "allow")
+        cls.mate = peers.chronyd(cls.client, "mate", "local stratum 3", f"bindaddress {MATE}", f"allow {V4}",
+                                 f"peer {V4} minpoll 0 maxpoll 0")
         cls.behind = peers.chronyd(cls.client, "behind", "local stratum 3", "allow", "port 1123")
 
     def metric(self, reason):
@@ -64,9 +71,9 @@ class OnlyNic:
                           ('port="kernel"' in line) == (port == "kernel")) for port in ("kernel", "wire")}
 
     def test_sources(self):
-        """`server` lines reach their servers, on the link by both families and behind the gateway; one is selected"""
+        """`server` lines reach their servers, on the link by both families and behind the gateway, and a `peer` line its peer"""
         deadline = time.monotonic() + 60
-        wanted = {CLIENT_V4, CLIENT_V6, FAR}
+        wanted = {CLIENT_V4, CLIENT_V6, FAR, MATE}
         while time.monotonic() < deadline:
             rows = [line.split(",") for line in peers.chronyc(self.server, "-c", "-n", "sources").text.splitlines()]
             reached = {row[2] for row in rows if len(row) > 5 and row[5] == "377"}
@@ -75,6 +82,8 @@ class OnlyNic:
             time.sleep(0.5)
         else:
             self.fail(f"{rows}\n{self.daemon.log}")
+        self.assertEqual([row[0] for row in rows if row[2] == MATE], ["="])
+        self.assertGreater(self.verdict("peer_packet")["wire"], 3)
         self.assertGreater(self.metric("to_kernel"), 20)
         self.assertGreater(self.metric("from_kernel"), 20)
         for reason in ("to_kernel_queue_full", "from_kernel_queue_full", "from_kernel_rate_limited", "to_kernel_rate_limited"):
@@ -137,6 +146,18 @@ class Tap(OnlyNic, unittest.TestCase):
     @classmethod
     def near(cls):
         return "far0"
+
+
+class Unprivileged(Tap):
+    """The same after the drop to a user who may not make interfaces, as on a host: all of it is made before."""
+    USER = "nobody"
+
+    def test_privileges(self):
+        """the daemon is that user and has not kept what it takes to change interfaces, routes and addresses"""
+        status = dict(re.findall(r"^(\w+):\s+(.+)$", pathlib.Path(f"/proc/{self.daemon.pid}/status").read_text(), re.MULTILINE))
+        self.assertEqual(set(status["Uid"].split()), {str(pwd.getpwnam("nobody").pw_uid)})
+        for capabilities in ("CapEff", "CapPrm"):
+            self.assertEqual(int(status[capabilities], 16) & (1 << CAP_NET_ADMIN), 0, status[capabilities])
 
 
 class TaggedTap(Tap):

@@ -165,14 +165,15 @@ TEST_CASE("metrics go to loopback unless addresses are named, and then only ther
         "test:2: bindmetricsaddress: expected each address once, found \"::\"");
 }
 
-TEST_CASE("peers beside a port that the kernel does not have are warned about") {
+TEST_CASE("peers beside a port that is to have no interface of the kernel are warned about") {
   const auto warned = [](const std::string& text) {
     for (const Warning& w : parse(text).warnings)
-      if (w.text.find("peer: ") == 0) return true;
-    return false;
+      if (w.text.find("peer lines do not work there") != std::string::npos) return w.where;
+    return std::string{};
   };
-  CHECK(warned("allow\npeer 192.0.2.1\ndataplane pci 00:03.0 address 10.0.0.1/24"));
-  CHECK(warned("allow\npeer 192.0.2.1\ndataplane memif /m.sock address 10.0.0.1/24"));
-  CHECK_FALSE(warned("allow\nserver 192.0.2.1\ndataplane pci 00:03.0 address 10.0.0.1/24"));
-  CHECK_FALSE(warned("allow\npeer 192.0.2.1\ndataplane af_xdp eth1\ndataplane af_packet eth2"));
+  CHECK(warned("allow\npeer 192.0.2.1\ndataplane pci 00:03.0 address 10.0.0.1/24 kernel off") == "test:3");
+  CHECK(warned("allow\ndataplane memif /m.sock address 10.0.0.1/24 kernel off\npeer 192.0.2.1") == "test:2");
+  CHECK(warned("allow\nserver 192.0.2.1\ndataplane pci 00:03.0 address 10.0.0.1/24 kernel off").empty());
+  CHECK(warned("allow\npeer 192.0.2.1\ndataplane pci 00:03.0 address 10.0.0.1/24").empty());
+  CHECK(warned("allow\npeer 192.0.2.1\ndataplane af_xdp eth1\ndataplane af_packet eth2").empty());
 }

@@ -32,6 +32,7 @@ TEST_CASE("what our own time hangs on is vital: ARP, neighbour discovery, answer
   CHECK(share_of(arp_request("192.0.2.99")) == KernelShare::vital);
   CHECK(share_of(udp_from(123)) == KernelShare::vital);
   CHECK(share_of(udp_from(123, ipv6_spec())) == KernelShare::vital);
+  CHECK(kernel_share(udp_from(40000), Verdict::peer_packet, server()) == KernelShare::vital);
   Spec s;
   s.from = ip("2001:db8::2");
   s.to = ip("2001:db8::1");
@@ -60,7 +61,8 @@ TEST_CASE("TCP, errors, names and whatever else comes for this host is ordinary"
 TEST_CASE("broken and refused frames, and those of other stations and of ourselves, are not the kernel's") {
   for (unsigned v = 0; v < kVerdictCount; ++v) {
     const auto verdict = static_cast<Verdict>(v);
-    const bool passed = disposition(verdict) == Disposition::pass_on || verdict == Verdict::ntp_mode_response;
+    const bool passed = disposition(verdict) == Disposition::pass_on ||
+                        verdict == Verdict::ntp_mode_response || verdict == Verdict::peer_packet;
     CHECK((kernel_share(udp_from(53), verdict, server()) != KernelShare::none) == passed);
   }
   Spec stray;

@@ -66,6 +66,33 @@ TEST_CASE("a reply has 48 bytes however long its request was") {
   }
 }
 
+TEST_CASE(
+    "symmetric packets of our peers are handed over where there is a way, with or without time; other "
+    "packets are answered") {
+  for (const Spec& spec : link_variants()) {
+    for (const bool valid : {true, false}) {
+      Fixture f;
+      f.snapshot.valid = valid;
+      auto active = ntp_request();
+      active[0] = std::byte{0x21};  // version 4, mode 1
+      auto with_mac = active;
+      with_mac.resize(with_mac.size() + 20, std::byte{1});
+      const auto verdict_of = [&](const std::vector<std::byte>& message) {
+        auto frame = frame_with(spec, message);
+        return f.answer(frame);
+      };
+      f.tables.peers = {spec.from};
+      CHECK(verdict_of(active) == (valid ? Verdict::answered_symmetric : Verdict::no_time));
+      f.state.hands_over_peers = true;
+      CHECK(verdict_of(active) == Verdict::peer_packet);
+      CHECK(verdict_of(with_mac) == Verdict::peer_packet);
+      CHECK(verdict_of(ntp_request()) == (valid ? Verdict::answered : Verdict::no_time));
+      f.tables.peers = {ip("192.0.2.200"), ip("2001:db8::200")};
+      CHECK(verdict_of(active) == (valid ? Verdict::answered_symmetric : Verdict::no_time));
+    }
+  }
+}
+
 TEST_CASE("only our own addresses are answered for") {
   Fixture f;
   Spec spec;

@@ -28,6 +28,14 @@ TEST_CASE("before the first snapshot nobody is answered") {
   CHECK(m == ntp_request());
 }
 
+TEST_CASE("before the first snapshot answers to us are answers all the same: the time may hang on them") {
+  Fixture f;
+  f.snapshot.valid = false;
+  auto m = ntp_request();
+  m[0] = std::byte{0x24};  // version 4, mode 4
+  CHECK(ask(f, m, "192.0.2.9", 123) == Verdict::ntp_mode_response);
+}
+
 TEST_CASE("an allowed client is answered and logged once a request") {
   Fixture f;
   for (std::uint32_t i = 1; i <= 3; ++i) {
@@ -93,7 +101,8 @@ TEST_CASE("a MAC behind extension fields is verified, and the answer has no fiel
       {*IpAddress::parse("192.0.2.9"), 40000, m, f.snapshot.anchor_time}, f.snapshot, f.tables, f.state);
   REQUIRE(answer.verdict == Verdict::answered);
   CHECK(answer.length == 72);
-  server::finish_reply(std::span{m}.first(72), answer.key, answer.exchange, f.snapshot.anchor_time, f.snapshot, f.state);
+  server::finish_reply(std::span{m}.first(72), answer.key, answer.exchange, f.snapshot.anchor_time,
+                       f.snapshot, f.state);
   CHECK(ntp::verify_mac(f.tables.keys, std::span{m}.first(72), 48) != nullptr);
 }
 
