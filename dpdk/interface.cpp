@@ -3,41 +3,23 @@
 
 #include <fmt/format.h>
 #include <linux/ethtool.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "dpdk/devargs.hpp"
 #include "dpdk/host.hpp"
 #include "dpdk/placement.hpp"
-#include "os/file_descriptor.hpp"
+#include "os/interfaces.hpp"
 
 namespace wiretime::dpdk {
 
 namespace {
 
 using Kind = server::DataplaneConfig::Kind;
-
-ifreq request_for(const std::string& interface) {
-  ifreq request{};
-  std::strncpy(request.ifr_name, interface.c_str(), IFNAMSIZ - 1);
-  return request;
-}
-
-// IFF_UP, IFF_RUNNING, ...; 0 when there is no such interface.
-unsigned interface_flags(const std::string& interface) {
-  const os::FileDescriptor socket_fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  ifreq request = request_for(interface);
-  if (ioctl(socket_fd.get(), SIOCGIFFLAGS, &request) != 0) return 0;
-  return static_cast<std::uint16_t>(request.ifr_flags);
-}
 
 int read_node(const std::filesystem::path& path) {
   std::ifstream file{path};
@@ -70,29 +52,25 @@ Spread spread_of_ethtool(std::uint64_t bits) {
 }
 
 Spread interface_spread(const std::string& interface) {
-  const os::FileDescriptor socket_fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   Spread worst = Spread::source_address;
   for (const std::uint32_t flow : {std::uint32_t{UDP_V4_FLOW}, std::uint32_t{UDP_V6_FLOW}}) {
-    ethtool_rxnfc query{};
-    query.cmd = ETHTOOL_GRXFH;
-    query.flow_type = flow;
-    ifreq request = request_for(interface);
-    request.ifr_data = reinterpret_cast<char*>(&query);
-    if (ioctl(socket_fd.get(), SIOCETHTOOL, &request) != 0) return Spread::unknown;
-    worst = std::max(worst, spread_of_ethtool(query.data));
+    const auto hash = os::receive_hash(interface, flow);
+    if (!hash) return Spread::unknown;
+    worst = std::max(worst, spread_of_ethtool(*hash));
   }
   return worst;
 }
 
 bool interface_running(const std::string& interface) {
-  return (interface_flags(interface) & IFF_RUNNING) != 0;
+  return (os::link_flags(interface).value_or(0) & IFF_RUNNING) != 0;
 }
 
 Result<void> check_interface(const server::DataplaneConfig& config) {
-  if (if_nametoindex(config.device.c_str()) == 0)
+  const auto flags = os::link_flags(config.device);
+  if (!flags)
     return fail(
         fmt::format("{}: there is no such interface (there are: {})", describe(config), interface_names()));
-  if ((interface_flags(config.device) & IFF_UP) == 0)
+  if ((*flags & IFF_UP) == 0)
     return fail(
         fmt::format("{}: the interface is down; `ip link set {} up` first", describe(config), config.device));
   const unsigned queues = receive_queues(config.device);

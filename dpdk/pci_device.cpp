@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <fstream>
 #include <string_view>
 
@@ -27,13 +28,8 @@ std::string hexadecimal(const fs::path& file) {
 unsigned class_of(const fs::path& device) {
   const std::string text = hexadecimal(device / "class");
   unsigned value = 0;
-  for (const char c : text) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    const auto digit = kDigits.find(c);
-    if (digit == std::string_view::npos) return 0;
-    value = value * 16 + static_cast<unsigned>(digit);
-  }
-  return value;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  return error == std::errc{} && end == text.data() + text.size() ? value : 0;
 }
 
 bool is_network(unsigned class_code) {

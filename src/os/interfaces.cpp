@@ -109,6 +109,22 @@ Result<Interface> find_interface(const std::string& name) {
   return fail(fmt::format("no network interface \"{}\" (list them with: ip -brief link)", name));
 }
 
+std::optional<unsigned> link_flags(const std::string& name) {
+  ifreq request{};
+  if (!interface_ioctl(name, SIOCGIFFLAGS, request)) return std::nullopt;
+  return static_cast<std::uint16_t>(request.ifr_flags);
+}
+
+std::optional<std::uint64_t> receive_hash(const std::string& name, std::uint32_t flow) {
+  ethtool_rxnfc query{};
+  query.cmd = ETHTOOL_GRXFH;
+  query.flow_type = flow;
+  ifreq request{};
+  request.ifr_data = static_cast<char*>(static_cast<void*>(&query));
+  if (!interface_ioctl(name, SIOCETHTOOL, request)) return std::nullopt;
+  return query.data;
+}
+
 std::optional<unsigned> link_mtu(const std::string& name) {
   ifreq request{};
   if (!interface_ioctl(name, SIOCGIFMTU, request) || request.ifr_mtu <= 0) return std::nullopt;

@@ -37,6 +37,11 @@ struct Interface {
 
 // Error: no such interface, with what to type to see them.
 [[nodiscard]] Result<Interface> find_interface(const std::string& name);
+// IFF_UP, IFF_RUNNING and so on (net/if.h); none: no such interface.
+[[nodiscard]] std::optional<unsigned> link_flags(const std::string& name);
+// By which parts of a packet of that flow type (UDP_V4_FLOW, ...) the NIC chooses the queue: RXH_ bits of
+// linux/ethtool.h; none: it does not say.
+[[nodiscard]] std::optional<std::uint64_t> receive_hash(const std::string& name, std::uint32_t flow);
 [[nodiscard]] std::optional<unsigned> link_mtu(const std::string& name);  // bytes
 [[nodiscard]] std::optional<unsigned> link_speed(
     const std::string& name);  // Mbit/s; none: unknown or link down
