@@ -26,6 +26,19 @@ std::int8_t whole_log2(std::int8_t quarters) {
                                                : static_cast<std::int8_t>(std::lround(quarters / 4.0));
 }
 
+// The control thread has other things to do, so a page ends after that many slots, of which most only cost
+// the memory that has to be read; one whose client is looked at in all tables counts for many.
+constexpr std::size_t kSlotsPerPage = std::size_t{1} << 18;
+constexpr std::size_t kVisitCost = 64;
+
+// Whose sum over the logs of one kind reaches the minimum has as many in one of them.
+std::uint32_t hits_in_one(std::span<const ClientLog> logs, std::uint32_t min_hits) {
+  const auto commands = static_cast<std::size_t>(
+      std::count_if(logs.begin(), logs.end(), [](const ClientLog& log) { return log.of_commands; }));
+  const std::size_t most = std::max({commands, logs.size() - commands, std::size_t{1}});
+  return static_cast<std::uint32_t>(std::max((min_hits + most - 1) / most, std::size_t{1}));
+}
+
 // Sums of 32-bit counts need 64 bits: kept apart from the record's own.
 struct Sum {
   std::uint64_t hits = 0;
@@ -82,9 +95,10 @@ void ClientListing::reset(std::span<const ClientLog> logs, const IpAddress& clie
   }
 }
 
-// Adds the client in `where` to the page when this is the slot that shows it: the first log's that has it.
-void ClientListing::visit(std::span<const ClientLog> logs, Slot where, std::uint32_t uptime,
-                          status::ClientPage& page) const {
+// Adds the client in `where` to the page when this is the slot that shows it: the first log's that counts so
+// many hits.
+void ClientListing::visit(std::span<const ClientLog> logs, Slot where, const Wanted& wanted,
+                          status::ClientPage& page) {
   const auto found = logs[where.log].table->at(where.slot);
   if (!found) return;
   Sum ntp;
@@ -93,14 +107,16 @@ void ClientListing::visit(std::span<const ClientLog> logs, Slot where, std::uint
     const auto slot = i == where.log ? where.slot : logs[i].table->slot_of(found->address);
     const auto record = slot ? logs[i].table->at(*slot) : std::nullopt;
     if (!record || record->address != found->address) continue;
-    if (i < where.log) return;
+    if (i < where.log && record->hits >= wanted.hits_in_one) return;
     (logs[i].of_commands ? command : ntp).add(since_reset({i, *slot}, *record));
   }
+  if (std::max(ntp.hits, command.hits) < wanted.hits) return;
   auto& out = page.records[page.count++];
   out.address = found->address;
-  out.ntp = ntp.report(uptime);
-  out.command = command.report(uptime);
+  out.ntp = ntp.report(wanted.uptime);
+  out.command = command.report(wanted.uptime);
   out.ntp_timeout_interval = whole_log2(ntp.timeout_interval);
+  if (wanted.reset) reset(logs, out.address);
 }
 
 status::ClientPage ClientListing::page(std::span<const ClientLog> logs, std::uint32_t first_index,
@@ -111,26 +127,28 @@ status::ClientPage ClientListing::page(std::span<const ClientLog> logs, std::uin
   for (const ClientLog& log : logs) total += log.table->slots();
   page.indices = static_cast<std::uint32_t>(std::min<std::uint64_t>(total, UINT32_MAX));
   max_records = std::min(max_records, status::kClientPageRecords);
+  const Wanted wanted{min_hits, hits_in_one(logs, min_hits), with_reset, uptime};
 
   Slot where{0, first_index};
   while (where.log < logs.size() && where.slot >= logs[where.log].table->slots())
     where.slot -= logs[where.log++].table->slots();
 
-  std::uint32_t index = std::min(first_index, page.indices);
-  // Until the page is full: chronyc takes one that is not for the last, however far the tables go on.
-  for (; index < page.indices && page.count < max_records; ++index) {
-    const std::uint32_t before = page.count;
-    visit(logs, where, uptime, page);
-    if (page.count != before) {
-      const status::ClientRecord& shown = page.records[before];
-      if (std::max(shown.ntp.hits, shown.command.hits) < min_hits)
-        page.count = before;
-      else if (with_reset)
-        reset(logs, shown.address);
-    }
-    if (++where.slot == logs[where.log].table->slots()) where = {where.log + 1, 0};
+  std::size_t index = std::min(first_index, page.indices);
+  std::size_t budget = kSlotsPerPage;
+  while (index < page.indices && page.count < max_records && budget > 0) {
+    const ClientTable& table = *logs[where.log].table;
+    const std::size_t end = std::min(table.slots(), where.slot + std::min(budget, page.indices - index));
+    const std::size_t next = table.next_with_hits(where.slot, end, wanted.hits_in_one);
+    const std::size_t passed = std::min(next + 1, end) - where.slot;
+    if (next < end) visit(logs, {where.log, next}, wanted, page);
+    index += passed;
+    budget -= std::min(budget, passed + (next < end ? kVisitCost : 0));
+    where.slot += passed;
+    if (where.slot == table.slots()) where = {where.log + 1, 0};
   }
-  page.next_index = index;
+  page.next_index = static_cast<std::uint32_t>(index);
+  if (index < page.indices)
+    while (page.count < max_records) page.records[page.count++] = {};
   return page;
 }
 

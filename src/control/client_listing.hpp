@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `chronyc clients` over all client tables as if they were one: a global index is a slot of the tables laid
 // end to end, a client whose packets reached several workers is shown once, with its counts added up. A
-// page starts where the last one ended, without a search; it goes on until it is full, because chronyc takes
-// one that is not for the last. Control thread.
+// page starts where the last one ended, without a search. chronyc takes one that is not full for the last and
+// passes over records without an address: so one that would take too long to fill is filled up with these.
+// Control thread.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +41,14 @@ class ClientListing {
     std::size_t slot = 0;
   };
 
-  void visit(std::span<const ClientLog> logs, Slot where, std::uint32_t uptime,
-             status::ClientPage& page) const;
+  struct Wanted {
+    std::uint32_t hits = 0;         // in all logs of a kind
+    std::uint32_t hits_in_one = 1;  // that a client with so many has at least in one of them
+    bool reset = false;
+    std::uint32_t uptime = 0;
+  };
+
+  void visit(std::span<const ClientLog> logs, Slot where, const Wanted& wanted, status::ClientPage& page);
   [[nodiscard]] ntp::ClientRecord since_reset(Slot where, ntp::ClientRecord record) const;
   void reset(std::span<const ClientLog> logs, const IpAddress& client);
 

@@ -348,6 +348,23 @@ std::optional<ClientRecord> ClientTable::at(std::size_t slot) const noexcept {
   return r;
 }
 
+// Both regions are one row of lines.
+std::size_t ClientTable::next_with_hits(std::size_t slot, std::size_t end,
+                                        std::uint32_t hits) const noexcept {
+  const auto has = [&](const Line& line, std::size_t lane) {
+    return line.hits(lane).load(std::memory_order_relaxed) >= hits;
+  };
+  for (; slot < end && slot % kLanes != 0; ++slot)
+    if (has(v4_.lines[slot / kLanes], slot % kLanes)) return slot;
+  for (; slot + kLanes <= end; slot += kLanes) {
+    const Line& line = v4_.lines[slot / kLanes];
+    if (__builtin_expect(has(line, 0) || has(line, 1) || has(line, 2) || has(line, 3), false)) break;
+  }
+  for (; slot < end; ++slot)
+    if (has(v4_.lines[slot / kLanes], slot % kLanes)) return slot;
+  return end;
+}
+
 std::optional<std::size_t> ClientTable::slot_of(const IpAddress& address) const noexcept {
   if (address.family == Family::unspecified) return std::nullopt;
   const bool ipv6 = address.family == Family::ipv6;

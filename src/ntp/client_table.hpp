@@ -110,6 +110,10 @@ class ClientTable {
   // Slots 0..slots()-1; nullopt for an empty one or one that is being replaced right now.
   [[nodiscard]] std::size_t slots() const noexcept { return (v4_.buckets + v6_.buckets) * kWays; }
   [[nodiscard]] std::optional<ClientRecord> at(std::size_t slot) const noexcept;
+  // The first of the slots from `slot` up to `end` with that many hits, 1 or more; `end`: none. Reads little
+  // more than memory has to give.
+  [[nodiscard]] std::size_t next_with_hits(std::size_t slot, std::size_t end,
+                                           std::uint32_t hits) const noexcept;
   [[nodiscard]] std::optional<std::size_t> slot_of(const IpAddress& address) const noexcept;
   [[nodiscard]] std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t evicted() const noexcept { return evicted_.load(std::memory_order_relaxed); }

@@ -115,7 +115,31 @@ class NoClientLog:
         self.assertGreaterEqual(int(packets.split(":")[1]), 4)
 
 
+class LargeClientLog:
+    """Room for millions of clients and a handful of them: pages of records without an address are between those of chronyc clients."""
+    transport = None
+
+    def setUp(self):
+        world.require(self.transport)
+        self.world = world.World(self.transport, CONFIG + "clientloglimit 100000000\n")
+        self.addCleanup(self.world.close)
+        self.sources = [f"10.99.1.{n}" for n in range(1, 20)]
+        self.world.client.address("cli0", *[f"{source}/16" for source in self.sources], spare=True)
+
+    def test_listed(self):
+        """stock chronyc goes on to the end, with -p and without, and shows nothing else"""
+        for source in self.sources:
+            self.assertIsNotNone(self.world.ask(world.V4, source=source))
+        for _ in range(30):
+            self.assertIsNotNone(self.world.ask(world.V4, source=self.sources[7]))
+        self.assertLessEqual(set(self.sources), set(self.world.clients()))
+        rows = [line.split(",")[0] for line in self.world.chronyc("-c", "-n", "clients", "-p", "20").text.splitlines()]
+        self.assertEqual([row for row in rows if row.startswith("10.99.1.")], [self.sources[7]])
+        self.assertEqual(self.world.chronyc("-c", "-n", "clients", "-p", "1000000").text.strip(), "")
+
+
 globals().update(world.per_transport(Clients))
+globals().update(world.per_transport(LargeClientLog, ("kernel",), "LargeClientLog"))
 globals().update(world.per_transport(NoClientLog, ("kernel", "af_xdp"), "NoClientLog"))
 
 

@@ -30,7 +30,8 @@ struct Tables {
     CHECK(owned[table]->admit(client, uptime, {}, 0) == ntp::Admission::answer);
   }
 
-  // Every page after the other, as chronyc asks for them: one that is not full is its last.
+  // Every page after the other, as chronyc asks for them: one that is not full is its last, and records
+  // without an address are none.
   std::vector<status::ClientRecord> list(std::uint32_t min_hits = 0, bool reset = false,
                                          std::uint32_t uptime = 1600, std::uint32_t per_page = 8) {
     std::vector<status::ClientRecord> all;
@@ -38,7 +39,8 @@ struct Tables {
     for (;;) {
       const auto page = listing.page(logs, index, per_page, min_hits, reset, uptime);
       REQUIRE(page.count <= per_page);
-      all.insert(all.end(), page.records.begin(), page.records.begin() + page.count);
+      for (std::uint32_t i = 0; i < page.count; ++i)
+        if (page.records[i].address.family != Family::unspecified) all.push_back(page.records[i]);
       if (page.next_index >= page.indices || page.count < per_page) return all;
       REQUIRE(page.next_index > index);
       index = page.next_index;
@@ -89,7 +91,9 @@ TEST_CASE("paging over random tables shows every client once with its true count
       tables.hit(table, address, 100);
       ++truth[address];
     }
-    const auto all = tables.list(0, false, 1600, 1 + static_cast<std::uint32_t>(random() % 8));
+    const auto min_hits = static_cast<std::uint32_t>(random() % 6);
+    std::erase_if(truth, [&](const auto& client_and_hits) { return client_and_hits.second < min_hits; });
+    const auto all = tables.list(min_hits, false, 1600, 1 + static_cast<std::uint32_t>(random() % 8));
     std::map<IpAddress, std::uint64_t> listed;
     for (const auto& record : all) {
       CHECK(listed.count(record.address) == 0);
@@ -148,6 +152,28 @@ TEST_CASE("a page is full, or the last: chronyc asks no further behind a short o
   const auto page = tables.listing.page(tables.logs, 0, 8, 0, false, 100);
   CHECK(page.count == 1);
   CHECK(page.next_index == page.indices);
+}
+
+TEST_CASE("a large table with few who are wanted is read in parts, each a page that chronyc takes for full") {
+  Tables tables{2, 0, {1U << 20, 1024}};
+  for (std::uint32_t i = 0; i < 300; ++i) tables.hit(i % 2, client(i * 7919), 100);
+  for (int i = 0; i < 9; ++i) tables.hit(1, client(7919), 100);
+  unsigned pages = 0;
+  for (std::uint32_t index = 0;; ++pages) {
+    const auto page = tables.listing.page(tables.logs, index, 8, 1000, false, 100);
+    for (std::uint32_t i = 0; i < page.count; ++i)
+      CHECK(page.records[i].address.family == Family::unspecified);
+    CHECK(page.count == (page.next_index < page.indices ? 8 : 0));
+    CHECK(page.next_index - index <= 300'000);
+    if (page.next_index >= page.indices) break;
+    REQUIRE(page.next_index > index);
+    index = page.next_index;
+  }
+  CHECK(pages >= 10);
+  const auto busy = tables.list(10);
+  REQUIRE(busy.size() == 1);
+  CHECK(busy[0].address == client(7919));
+  CHECK(tables.list().size() == 300);
 }
 
 TEST_CASE("an index beyond the tables is the end") {

@@ -69,6 +69,26 @@ TEST_CASE("each client is listed once, by its own address, with its true count")
   }
 }
 
+TEST_CASE("the search for hits finds what looking at every slot finds, from and to anywhere") {
+  const unsigned seed = 20261123;
+  CAPTURE(seed);
+  std::mt19937 random{seed};
+  ClientTable table{kSmall, kSecret};
+  for (int i = 0; i < 3000; ++i) {
+    const std::uint32_t who = static_cast<std::uint32_t>(random() % 600);
+    for (auto n = 1 + random() % 3; n > 0; --n) hit(table, who % 2 != 0 ? client(who) : client6(who), 100);
+  }
+  for (int i = 0; i < 2000; ++i) {
+    const std::size_t a = random() % (table.slots() + 1);
+    const std::size_t b = random() % (table.slots() + 1);
+    const auto hits = static_cast<std::uint32_t>(1 + random() % 25);
+    const auto [from, to] = std::minmax(a, b);
+    std::size_t expected = from;
+    while (expected < to && table.at(expected).value_or(ClientRecord{}).hits < hits) ++expected;
+    REQUIRE(table.next_with_hits(from, to, hits) == expected);
+  }
+}
+
 TEST_CASE("an IPv4 address and the IPv6 address with the same bytes are two clients") {
   ClientTable table{kSmall, kSecret};
   IpAddress six = client(7);
