@@ -4,7 +4,7 @@
 But for one thing. The host of a virtual machine may move its CPUs, as far as can be told from inside: a lone request over shared memory
 then takes three times as long, and whoever has his turn has a third of the rate. So before and after each flood over shared memory a lone
 request is timed, again and again. Rounds in which that took much longer than in the best round of the same server are shown and not
-counted, and there are more rounds instead. On a machine whose CPUs stay where they are every round counts.
+counted, and there are more rounds instead; so it is with trials (trials.py). On a machine whose CPUs stay where they are every round counts.
 """
 import statistics
 
@@ -32,14 +32,22 @@ def round_trip(server, generator):
     return ask(server, generator, "--window", "1", seconds=PROBE_SECONDS)["response_time"]["p50"]
 
 
-def measure_once(server, generator, *mode, seconds):
-    """One ask(), over shared memory with its "round_trip"."""
+def probed(server, generator, measure):
+    """What measure() returns, over shared memory with the "round_trip" before and after it, the longer of the two."""
     if not server.link.core_to_core:
-        return ask(server, generator, *mode, seconds=seconds)
+        return measure()
     before = round_trip(server, generator)
-    step = ask(server, generator, *mode, seconds=seconds)
-    step["round_trip"] = max(before, round_trip(server, generator))
-    return step
+    found = measure()
+    found["round_trip"] = max(before, round_trip(server, generator))
+    return found
+
+
+def measure_once(server, generator, *mode, seconds):
+    return probed(server, generator, lambda: ask(server, generator, *mode, seconds=seconds))
+
+
+def trip_of(step):
+    return f", round trip {step['round_trip'] / 1e3:.2f} us" if "round_trip" in step else ""
 
 
 def least_round_trip(steps):
@@ -66,7 +74,7 @@ def measure_link(lab, name, cpu, programs, generator, rounds, seconds, say):
         for server in servers if number % 2 == 0 else reversed(servers):
             step = measure_once(server, generator, "--flood", seconds=seconds)
             steps[server.name].append(step)
-            trip = f", round trip {step['round_trip'] / 1e3:.2f} us" if "round_trip" in step else ""
+            trip = trip_of(step)
             apart = "" if undisturbed(step, least_round_trip(steps[server.name])) else ": CPUs apart, not counted"
             say(f"{server.link.title}, round {number + 1}: {server.title:<15} {step['answered_rate'] / 1e6:7.3f} M/s answered"
                 f" of {step['sent_rate'] / 1e6:.3f} sent{trip}{apart}")

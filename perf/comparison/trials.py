@@ -5,25 +5,58 @@ import time
 
 from links import LINKS, RING, labs
 from load import wait
-from rounds import measure_once, undisturbed
+from rounds import ask, probed, trip_of, undisturbed
 from servers import Wiretimed
 import peers
 
-TRIES = 3  # of a trial that finds the CPUs apart
+TRIES = 4  # of a trial that finds the CPUs apart, at most
 CATCH_UP = 512  # requests at most that wireload sends late
 TEN_GBE = 10.96e6  # 114 bytes on the wire for a request over IPv4
 UPSTREAM, SIDE = "10.97.0.1", "10.97.0.2"
 
 
-def zero_loss(lab, cpu, programs, generator, seconds, rate, least_round_trip):
-    """A fixed rate over memif; again, when the host had our CPUs apart."""
+def until_undisturbed(probed_trial, least_round_trip, tell, tries=TRIES):
+    """What the first trial found that had the CPUs near each other before and after, or else the last one; with whether it is
+    "undisturbed", and what the trials before it found, "apart"."""
+    apart = []
+    while True:
+        found = probed_trial()
+        near = undisturbed(found, least_round_trip)
+        tell(len(apart) + 1, found, "" if near else ": CPUs apart, " + ("tried again" if len(apart) + 1 < tries else "not counted"))
+        if near or len(apart) + 1 == tries:
+            return found | {"undisturbed": near, "apart": apart}
+        apart.append(found)
+
+
+def zero_loss(lab, cpu, programs, generator, seconds, rate, least_round_trip, say):
+    """A fixed rate over memif."""
     server = Wiretimed(LINKS["memif"](lab, "steady"), cpu, programs)
-    for tries in range(1, TRIES + 1):
-        step = measure_once(server, generator, "--rate", f"{rate:.0f}", seconds=seconds)
-        if undisturbed(step, least_round_trip):
-            break
-    return {"tries": tries, "undisturbed": undisturbed(step, least_round_trip), "rate": rate, "seconds": step["seconds"],
-            "sent": step["sent"], "not_sent": step["not_sent"], "lost": step["lost"], "invalid": step["invalid"], "p99_ns": step["response_time"]["p99"], "max_ns": step["response_time"]["max"]}
+
+    def trial():
+        step = ask(server, generator, "--rate", f"{rate:.0f}", seconds=seconds)
+        return {"rate": rate, "seconds": step["seconds"], "sent": step["sent"], "not_sent": step["not_sent"], "lost": step["lost"],
+                "invalid": step["invalid"], "p99_ns": step["response_time"]["p99"], "max_ns": step["response_time"]["max"]}
+
+    def tell(number, found, verdict):
+        say(f"steady, try {number}: {found['lost']} lost, {found['not_sent']} not sent of {found['sent']}{trip_of(found)}{verdict}")
+    return until_undisturbed(lambda: probed(server, generator, trial), least_round_trip, tell)
+
+
+def overload(lab, cpu, programs, generator, seconds, capacity, least_round_trip, say):
+    """Twice the capacity over memif."""
+    overloaded = Overload(lab, "memif", cpu, programs)
+
+    def trial():
+        overloaded.start()
+        try:
+            return overloaded.run(generator, capacity, seconds)
+        finally:
+            overloaded.server.stop()
+
+    def tell(number, found, verdict):
+        say(f"overload, try {number}: {found['answered_rate'] / 1e6:.3f} M/s answered of {found['offered_rate'] / 1e6:.3f} offered"
+            f"{trip_of(found)}{verdict}")
+    return until_undisturbed(lambda: probed(overloaded.server, generator, trial), least_round_trip, tell)
 
 
 class Overload:

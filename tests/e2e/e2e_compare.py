@@ -13,6 +13,10 @@ import tap
 import world
 
 COMPARE = pathlib.Path(__file__).resolve().parents[2] / "perf/compare"
+sys.path.insert(0, str(COMPARE.parent / "comparison"))
+import report  # noqa: E402
+import trials  # noqa: E402
+
 SERVERS = {"memif": {"wiretimed", "testpmd"}, "veth": {"wiretimed", "testpmd", "chronyd", "ntpd"}}
 
 
@@ -46,7 +50,11 @@ class Compare(unittest.TestCase):
                     self.assertEqual((steps[0]["invalid"], steps[0]["kiss"]), (0, 0), steps[0])
 
     def test_trials(self):
-        """the steady and the overload trial have run: requests answered, chronyc and the upstream server heard"""
+        """the steady and the overload trial have run, probed before and after: requests answered, chronyc and the upstream server heard"""
+        for trial in (self.result["zero_loss"], self.result["overload"]):
+            self.assertGreater(trial["round_trip"], 0)
+            self.assertIn(trial["undisturbed"], (True, False))
+            self.assertLess(len(trial["apart"]), trials.TRIES)
         self.assertGreater(self.result["zero_loss"]["sent"], 1000)
         overload = self.result["overload"]
         self.assertGreater(overload["answered_rate"], 1000)
@@ -64,6 +72,37 @@ class Compare(unittest.TestCase):
         for target in self.result["targets"]:
             self.assertIn(target["name"], self.run_.stdout)
             self.assertEqual(not target["met"], f"missed: {target['name']}" in self.run_.stderr)
+
+
+class Repeated(unittest.TestCase):
+    """Trials on a machine whose CPUs are apart now and then: `found` of each try, by its round trip in ns and what it lost."""
+
+    def of(self, *found):
+        told, tries = [], iter([{"round_trip": trip, "lost": lost} for trip, lost in found])
+        trial = trials.until_undisturbed(lambda: next(tries), 700, lambda number, *_: told.append(number))
+        self.assertEqual(told, list(range(1, len(found) + 1)))
+        self.assertEqual(list(tries), [])
+        return trial, report.trial_target(trial, "steady", "none lost", lambda f: f"{f['lost']} lost", lambda f: f["lost"] == 0)
+
+    def test_first(self):
+        """one with the CPUs near each other counts, whatever it found"""
+        for lost in (0, 5):
+            trial, target = self.of((1100, lost))
+            self.assertEqual((trial["undisturbed"], trial["apart"]), (True, []))
+            self.assertEqual((target["met"], target["found"]), (lost == 0, f"{lost} lost"))
+
+    def test_later(self):
+        """those before it are told, and not counted"""
+        trial, target = self.of((2000, 9), (1200, 8), (700, 0))
+        self.assertEqual([found["lost"] for found in trial["apart"]], [9, 8])
+        self.assertEqual((target["met"], target["found"]), (True, "0 lost (CPUs apart: 9 lost; 8 lost)"))
+
+    def test_never(self):
+        """without any the target is missed, also if nothing was lost, and why is said"""
+        trial, target = self.of(*[(2000, 0)] * trials.TRIES)
+        self.assertFalse(trial["undisturbed"])
+        self.assertFalse(target["met"])
+        self.assertIn(f"no try of {trials.TRIES} with the CPUs near each other", target["found"])
 
 
 if __name__ == "__main__":
