@@ -148,7 +148,8 @@ void TransmitStamps::take(const clock::NicSnapshot& nic, Ticks left, Ticks now, 
   else if (d.follows)
     calibration_.add_deviation(deviation);
   else
-    calibration_.add(slot_.frames, deviation + static_cast<double>(d.latency));
+    calibration_.add(slot_.frames, deviation + static_cast<double>(d.latency),
+                     deviation + difference(d.leaves, slot_.done));
   if (!slot_.remembered) return close(0);
   lost_in_a_row_ = 0;
   slot_.leaves = left;
@@ -187,6 +188,7 @@ void TransmitStamps::publish(const clock::NicSnapshot& nic, std::uint32_t link_s
   plan.wire_rate = wire_rate(ticks_per_second_, link_speed);
   plan.latency = std::llround(calibration_.line().latency);
   plan.per_frame = std::llround(calibration_.line().per_frame * 65536);
+  plan.reach = std::llround(calibration_.reach());
   plan.plain_latency = std::llround(options_.plain_latency * ticks_per_second_);
   plan.launch_compensation = std::llround(options_.compensation * ticks_per_second_);
   plan.lead = static_cast<std::uint64_t>(kLead * ticks_per_second_);

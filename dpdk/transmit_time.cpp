@@ -29,12 +29,13 @@ void TransmitQueue::take(const clock::Departure& d, std::span<rte_mbuf*> mbufs,
   mbufs[flagged_]->ol_flags |= RTE_MBUF_F_TX_IEEE1588_TMST;
 }
 
-void TransmitQueue::hand_over_flagged(unsigned sent, const clock::TimeSnapshot& time,
+void TransmitQueue::hand_over_flagged(unsigned sent, Ticks done, const clock::TimeSnapshot& time,
                                       std::span<const server::Frame> frames) noexcept {
   SampleSlot& slot = *path_.slot;
   const unsigned flagged = flagged_;
   flagged_ = kNone;
   if (flagged >= sent) return slot.turn.store(SampleSlot::turn_of(State::open), std::memory_order_release);
+  slot.done = done;
   const server::Frame& frame = frames[flagged];
   entry_ = is_ntp_answer(frame.verdict) ? frame.exchange.entry : nullptr;
   if (entry_ != nullptr) {

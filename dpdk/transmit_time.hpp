@@ -42,6 +42,7 @@ struct alignas(64) SampleSlot {
   clock::Departure departure{};  // of its burst
   unsigned frames = 0;           // in it
   Ticks leaves{};                // when the frame was expected to leave
+  Ticks done{};                  // the driver had the burst
   bool remembered = false;       // the worker wants to know
 };
 
@@ -83,15 +84,13 @@ class TransmitQueue {
     if (path_.slot != nullptr &&
         path_.slot->turn.load(std::memory_order_relaxed) == SampleSlot::turn_of(SampleSlot::State::open))
       take(d, mbufs, frames);
-    std::uint64_t bytes = 0;
-    for (const server::Frame& frame : frames) bytes += clock::wire_bytes(frame.length);
-    // By the NIC's account, which the next launch is planned in too.
-    const std::int64_t off = d.rung == clock::TransmitRung::launch ? plan_.launch_compensation : 0;
-    wire_free_.value = d.leaves.value - static_cast<std::uint64_t>(off) + plan_.wire_ticks(bytes);
+    bytes_ = 0;
+    for (const server::Frame& frame : frames) bytes_ += clock::wire_bytes(frame.length);
   }
   // The driver took `sent` frames, and was done at `done`. True: the replies say when they leave, as well as
   // can be known. False on the plain rung, and for a burst that was interrupted while it was written.
   [[nodiscard]] bool kept(const clock::Departure& d, unsigned sent, Ticks done) noexcept {
+    wire_free_ = plan_.free_after(d, done, plan_.wire_ticks(bytes_));
     if (d.rung == clock::TransmitRung::plain || sent == 0) return false;
     if (d.rung == clock::TransmitRung::launch) path_.events->add(clock::TransmitEvent::launched);
     if (static_cast<std::int64_t>(done.value - d.first.value) < 0) return true;
@@ -99,9 +98,9 @@ class TransmitQueue {
     return false;
   }
   // After the burst was sent and its replies are remembered.
-  void hand_over(unsigned sent, const clock::TimeSnapshot& time,
+  void hand_over(unsigned sent, Ticks done, const clock::TimeSnapshot& time,
                  std::span<const server::Frame> frames) noexcept {
-    if (flagged_ != kNone) hand_over_flagged(sent, time, frames);
+    if (flagged_ != kNone) hand_over_flagged(sent, done, time, frames);
   }
 
   // Now and then: is there something to be told to a client?
@@ -118,12 +117,13 @@ class TransmitQueue {
   }
   void take(const clock::Departure& d, std::span<rte_mbuf*> mbufs,
             std::span<const server::Frame> frames) noexcept;
-  void hand_over_flagged(unsigned sent, const clock::TimeSnapshot& time,
+  void hand_over_flagged(unsigned sent, Ticks done, const clock::TimeSnapshot& time,
                          std::span<const server::Frame> frames) noexcept;
 
   TransmitPath path_;
   clock::TransmitPlan plan_{};
   Ticks wire_free_{};
+  std::uint64_t bytes_ = 0;   // on the wire, of the burst at hand
   unsigned flagged_ = kNone;  // in the burst at hand
   // The sampled reply that a client may ask for: to be found there, if it is still the same.
   ntp::ExchangeLine::Entry* entry_ = nullptr;  // null: none

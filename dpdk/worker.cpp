@@ -250,7 +250,7 @@ void Worker::send(Queue& q, unsigned count, const clock::Departure& departure) n
   }
   const bool launched = known && departure.rung == clock::TransmitRung::launch;
   q.state->stamps.add(launched ? server::Stamp::transmit_hardware : server::Stamp::transmit_daemon, answers);
-  q.out.hand_over(sent, snapshot_, frames);
+  q.out.hand_over(sent, done, snapshot_, frames);
   for (unsigned i = sent; i < count; ++i) {
     verdicts.add(Verdict::transmit_failed);
     rte_pktmbuf_free(mbufs_[i]);

@@ -29,8 +29,8 @@ void put(std::vector<T>& ring, std::size_t& next, const T& value) {
 
 }  // namespace
 
-void TransmitCalibration::add(unsigned frames, double latency) {
-  put(latencies_, next_latency_, {frames, latency});
+void TransmitCalibration::add(unsigned frames, double latency, double reach) {
+  put(latencies_, next_latency_, {frames, latency, reach});
   fitted_ = false;
 }
 
@@ -46,6 +46,11 @@ void TransmitCalibration::forget() {
 const TransmitCalibration::Line& TransmitCalibration::line() const {
   fit();
   return line_;
+}
+
+double TransmitCalibration::reach() const {
+  fit();
+  return reach_;
 }
 
 double TransmitCalibration::spread() const {
@@ -68,6 +73,9 @@ void TransmitCalibration::fit() const {
   values.clear();
   for (const Sample& s : latencies_) values.push_back(s.latency - line_.per_frame * s.frames);
   line_.latency = quantile(values, 0.5);
+  values.clear();
+  for (const Sample& s : latencies_) values.push_back(s.reach);
+  reach_ = quantile(values, 0.5);
   values = deviations_;
   for (const Sample& s : latencies_) values.push_back(std::fabs(s.latency - line_.at(s.frames)));
   spread_ = quantile(values, 0.75);

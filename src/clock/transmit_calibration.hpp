@@ -16,9 +16,9 @@ class TransmitCalibration {
   static constexpr std::size_t kWindow = 64;
   static constexpr std::size_t kEnough = 16;
 
-  // A frame of a burst of `frames` left `latency` ticks after the write, not counting the wire time of the
-  // frames before it in its burst.
-  void add(unsigned frames, double latency);
+  // A frame of a burst of `frames` left `latency` ticks after it was planned and `reach` ticks after the
+  // driver was done with it, not counting the wire time of the frames before it in its burst.
+  void add(unsigned frames, double latency, double reach);
   // A frame that had to wait for the wire was off by `deviation` ticks: tells how well we predict, not more.
   void add_deviation(double deviation);
   void forget();
@@ -31,6 +31,8 @@ class TransmitCalibration {
   [[nodiscard]] bool ready() const { return latencies_.size() >= kEnough; }
   // The best line through what there is.
   [[nodiscard]] const Line& line() const;
+  // Ticks, from when the driver is done with a burst to its first frame.
+  [[nodiscard]] double reach() const;
   // Ticks, that three in four frames were off by at most.
   [[nodiscard]] double spread() const;
 
@@ -38,6 +40,7 @@ class TransmitCalibration {
   struct Sample {
     unsigned frames = 0;
     double latency = 0;
+    double reach = 0;
   };
   void fit() const;
 
@@ -47,6 +50,7 @@ class TransmitCalibration {
   std::size_t next_deviation_ = 0;
   mutable bool fitted_ = true;
   mutable Line line_;
+  mutable double reach_ = 0;
   mutable double spread_ = 0;
 };
 

@@ -52,6 +52,7 @@ struct TransmitPlan {
   std::int64_t latency = 0;        // ticks from the write of a burst to its first frame's start, and
   std::int64_t per_frame = 0;      // per frame in the burst, times 2^16: the doorbell rings after the last
   std::int64_t plain_latency = 0;  // the same on the plain rung
+  std::int64_t reach = 0;  // ticks from when the driver is done with a burst to its first frame's start
   std::int64_t launch_compensation = 0;  // ticks, that a launched frame is later than the NIC says
   std::uint64_t lead = 0;                // ticks; launch: how far ahead
   std::uint64_t longest_backlog = 0;     // ticks; the wire is not believed to be busy for longer
@@ -85,6 +86,18 @@ struct TransmitPlan {
       d.wire_rate = 0;
     }
     return d;
+  }
+
+  // When the wire is free again after a burst that keeps it busy for `busy` ticks and that the driver was
+  // done with at `done`: an interrupt before that delays all that follows until the wire has been idle.
+  [[nodiscard]] Ticks free_after(const Departure& d, Ticks done, std::uint64_t busy) const noexcept {
+    const bool launched = d.rung == TransmitRung::launch;
+    Ticks first{done.value + static_cast<std::uint64_t>(reach)};
+    if ((launched || d.follows) && static_cast<std::int64_t>(d.leaves.value - first.value) > 0)
+      first = d.leaves;
+    // By the NIC's account, which the next launch is planned in too.
+    if (launched) first.value -= static_cast<std::uint64_t>(launch_compensation);
+    return {first.value + busy};
   }
 
   // What to tell the NIC for a frame that is to leave then.

@@ -38,10 +38,22 @@ RigConfig full_worker(RigConfig config) {
   return config;
 }
 
+RigConfig interrupted(RigConfig config) {
+  config.interruptions = 5000;
+  config.interruption = 10e-6;
+  config.polls = 128;
+  config.nic.seed = config.link.seed = 2;
+  return config;
+}
+
 std::unique_ptr<Rig> served(const RigConfig& config, double seconds) {
   auto rig = std::make_unique<Rig>(config);
   rig->settle(3);
   rig->run(1);
+  const TransmitRung best = config.launches         ? TransmitRung::launch
+                            : config.stamps_replies ? TransmitRung::predicted
+                                                    : TransmitRung::plain;
+  for (int i = 0; i < 10 && rig->transmit_status().rung != best; ++i) rig->run(0.2);
   rig->begin_anew();
   rig->run(seconds);
   return rig;

@@ -19,9 +19,11 @@ namespace wiretime::dpdk::test {
 // The same with a wire that is nearly full, and with more requests than the worker can answer, at 25 Gbit/s.
 [[nodiscard]] RigConfig full_wire(RigConfig config);
 [[nodiscard]] RigConfig full_worker(RigConfig config);
+// And with a worker that is kept from its work five thousand times a second, for up to 10 us.
+[[nodiscard]] RigConfig interrupted(RigConfig config);
 inline constexpr double kFullSeconds = 10;
 
-// The rig after that many seconds with requests.
+// The rig after that many seconds with requests, from when it stands on the best rung that it offers.
 [[nodiscard]] std::unique_ptr<Rig> served(const RigConfig& config, double seconds = 60);
 
 // A PHC in our care, 1 ms and 20 ppm off in the beginning: how far off from 60 s on, for two minutes.

@@ -32,6 +32,7 @@ Rig::Rig(const RigConfig& config) : config_{config}, random_{config.nic.seed} {
   (void)eal();  // before the counter's rate is known
   cpu_ = std::make_unique<Processor>(static_cast<double>(rte_get_tsc_hz()), config.nic.seed + 1);
   cpu_->interruptions = config.interruptions;
+  cpu_->interruption = config.interruption;
   auto nic = std::make_unique<wiretime::test::SimulatedNic>(config.nic, *cpu_);
   nic_ = nic.get();
   keeper_ = std::make_unique<clock::NicTimekeeper>(std::move(nic), config.role, cpu_->hertz);

@@ -30,6 +30,7 @@ struct RigConfig {
   unsigned polls = 4;
   double cycles_per_request = 55;  // between two readings of the counter: twice for each request
   double interruptions = 1000;     // of the worker a second, as by a timer's tick
+  double interruption = 5e-6;      // s, at most, what one takes
 };
 
 class Rig {

@@ -42,6 +42,8 @@ TEST_CASE("table", "[.table]") {
   row("transmit", "predicted", "half load", served(predicted)->transmit, wanted);
   row("transmit", "predicted", "95 % of 10 Gbit/s", served(full_wire(predicted), kFullSeconds)->transmit,
       wanted);
+  row("transmit", "predicted", "the same, often interrupted",
+      served(interrupted(full_wire(predicted)), kFullSeconds)->transmit, wanted);
   row("transmit", "predicted", "full load, 25 Gbit/s", served(full_worker(predicted), kFullSeconds)->transmit,
       wanted);
   const RigConfig plain = replying(TransmitRung::plain);

@@ -23,6 +23,8 @@ struct Driver {
     const bool late = std::uniform_real_distribution<double>{}(random) < interrupted;
     return (latency + per_frame * frames + jitter + (late ? 20'000 : 0)) * kTicksPerNs;
   }
+  // What of that comes behind the driver: 700 ns.
+  double reach() { return (700 + std::exponential_distribution<double>{1 / noise}(random)) * kTicksPerNs; }
   unsigned size(unsigned most) { return static_cast<unsigned>(random() % most) + 1; }
 };
 
@@ -35,10 +37,11 @@ TEST_CASE("the latency of a transmit path is learnt to some ten nanoseconds, wha
     TransmitCalibration c;
     for (std::size_t i = 0; i < TransmitCalibration::kWindow; ++i) {
       const unsigned frames = driver.size(32);
-      c.add(frames, driver.sample(frames));
+      c.add(frames, driver.sample(frames), driver.reach());
     }
     for (const unsigned frames : {1U, 8U, 16U, 32U})
       worst = std::max(worst, std::fabs(c.line().at(frames) / kTicksPerNs - (900 + 12 * frames)));
+    CHECK(c.reach() / kTicksPerNs == Approx(700 + 28).margin(30));
     CHECK(c.spread() / kTicksPerNs < 100);
   }
   CHECK(worst < 50);
@@ -47,7 +50,7 @@ TEST_CASE("the latency of a transmit path is learnt to some ten nanoseconds, wha
 TEST_CASE("bursts of one size give its latency, and no slope") {
   Driver driver;
   TransmitCalibration c;
-  for (int i = 0; i < 64; ++i) c.add(32, driver.sample(32));
+  for (int i = 0; i < 64; ++i) c.add(32, driver.sample(32), driver.reach());
   CHECK(c.line().per_frame == 0);
   CHECK(std::fabs(c.line().at(32) / kTicksPerNs - (900 + 12 * 32)) < 30);
 }
@@ -55,9 +58,9 @@ TEST_CASE("bursts of one size give its latency, and no slope") {
 TEST_CASE("a path that has changed is known again after half a window") {
   Driver driver;
   TransmitCalibration c;
-  for (int i = 0; i < 200; ++i) c.add(1, driver.sample(1));
+  for (int i = 0; i < 200; ++i) c.add(1, driver.sample(1), driver.reach());
   driver.latency = 2500;
-  for (int i = 0; i < 40; ++i) c.add(1, driver.sample(1));
+  for (int i = 0; i < 40; ++i) c.add(1, driver.sample(1), driver.reach());
   CHECK(std::fabs(c.line().at(1) / kTicksPerNs - 2512) < 60);
 }
 
@@ -68,7 +71,7 @@ TEST_CASE("a calibration is ready when it has enough samples, of frames that did
     CHECK_FALSE(c.ready());
     c.add_deviation(5);
     CHECK_FALSE(c.ready());
-    c.add(1, 100);
+    c.add(1, 100, 90);
   }
   CHECK(c.ready());
   c.forget();
@@ -78,12 +81,12 @@ TEST_CASE("a calibration is ready when it has enough samples, of frames that did
 TEST_CASE("the spread tells predictions that fail, also for frames that had to wait") {
   Driver driver;
   TransmitCalibration steady;
-  for (int i = 0; i < 64; ++i) steady.add(1, driver.sample(1));
+  for (int i = 0; i < 64; ++i) steady.add(1, driver.sample(1), driver.reach());
   CHECK(steady.spread() / kTicksPerNs < 80);
 
   driver.noise = 5000;
   TransmitCalibration noisy;
-  for (int i = 0; i < 64; ++i) noisy.add(1, driver.sample(1));
+  for (int i = 0; i < 64; ++i) noisy.add(1, driver.sample(1), driver.reach());
   CHECK(noisy.spread() / kTicksPerNs > 3000);
 
   for (int i = 0; i < 64; ++i) steady.add_deviation((i % 2 == 0 ? -1 : 1) * 10'000 * kTicksPerNs);

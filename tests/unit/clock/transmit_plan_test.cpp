@@ -19,6 +19,7 @@ TransmitPlan plan_of(TransmitRung rung) {
   p.wire_rate = static_cast<std::uint32_t>(kHertz * 8 / 10e9 * 65536);  // 10 Gbit/s
   p.latency = 2600;                                                     // 1 us
   p.per_frame = 26 << 16;                                               // 10 ns
+  p.reach = 2100;
   p.plain_latency = 7;
   p.lead = 26'000;
   p.longest_backlog = 2'600'000;
@@ -73,9 +74,30 @@ TEST_CASE("bursts on one queue never overlap, however they come") {
       const Departure d = p.depart(now, frames, free);
       REQUIRE(d.first >= free);
       REQUIRE(d.first > now);
-      free.value = d.leaves.value + p.wire_ticks(frames * wire_bytes(90));
+      const std::uint64_t busy = p.wire_ticks(frames * wire_bytes(90));
+      now.value += random() % 10'000;
+      const Ticks next = p.free_after(d, now, busy);
+      if (d.follows) REQUIRE(next >= Ticks{free.value + busy});
+      free = next;
     }
   }
+}
+
+TEST_CASE("a burst that was held up between its prediction and the doorbell holds up those behind it") {
+  const TransmitPlan p = plan_of(TransmitRung::predicted);
+  const Ticks now{1'000'000'000};
+  const Departure alone = p.depart(now, 10, {});
+  CHECK(p.free_after(alone, {now.value + 400}, 2000).value == now.value + 400 + 2100 + 2000);
+  CHECK(p.free_after(alone, {now.value + 50'400}, 2000).value == now.value + 50'400 + 2100 + 2000);
+  // Behind others it has time.
+  const Departure behind = p.depart(now, 10, {now.value + 10'000});
+  CHECK(p.free_after(behind, {now.value + 400}, 2000).value == now.value + 10'000 + 2000);
+  CHECK(p.free_after(behind, {now.value + 50'400}, 2000).value == now.value + 50'400 + 2100 + 2000);
+  // Launches wait for their time, by the NIC's clock.
+  TransmitPlan launching = plan_of(TransmitRung::launch);
+  launching.launch_compensation = 100;
+  const Departure launch = launching.depart(now, 10, {});
+  CHECK(launching.free_after(launch, {now.value + 400}, 2000).value == now.value + 26'000 + 2000);
 }
 
 TEST_CASE("nothing is launched by a clock that is not known any more") {
