@@ -74,7 +74,7 @@ class Overload:
 
     def start(self):
         self.server.start()
-        if not self.server.process.wait_for("Selected source", 20):
+        if not self.server.process.wait_for("Selected source"):
             raise labs.LabError(f"the upstream server is not selected\n{self.server.process.log[-3000:]}")
 
     def ask(self, *command):

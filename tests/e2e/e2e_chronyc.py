@@ -4,6 +4,7 @@
 import re
 import time
 
+import lab as labs
 import peers
 import tap
 import world
@@ -43,7 +44,7 @@ class Chronyc:
 
     def test_no_options(self):
         """chronyc finds the daemon without any option"""
-        output = self.world.server.run([peers.program("usr/bin/chronyc"), "tracking"], 15, peers.environment())
+        output = self.world.server.run([peers.program("usr/bin/chronyc"), "tracking"], env=peers.environment())
         self.assertEqual(output.code, 0, str(output))
         self.assertIn("Stratum         : 10", output.text)
 
@@ -62,17 +63,20 @@ class Chronyc:
         self.world.server.must(["ip", "route", "add", "10.98.0.0/16", "via", world.CLIENT_V4])
         for _ in range(3):
             self.assertIsNone(self.world.ask(world.V4, source="10.98.0.2", timeout=0.2))
-        after = fields(self.say("serverstats"))
 
-        def grew(name):
-            return int(after[name]) - int(before[name])
-        self.assertEqual(grew("NTP packets received"), 7)
-        self.assertEqual(grew("NTP packets dropped"), 0)
-        self.assertGreaterEqual(grew("Command packets received"), 1)
-        self.assertEqual(grew("Command packets dropped"), 0)
+        def counted():
+            after = fields(self.say("serverstats"))
 
-    def served(self, address):
-        return self.world.ask(address, timeout=0.4) is not None
+            def grew(name):
+                return int(after[name]) - int(before[name])
+            self.assertEqual(grew("NTP packets received"), 7)
+            self.assertEqual(grew("NTP packets dropped"), 0)
+            self.assertGreaterEqual(grew("Command packets received"), 1)
+            self.assertEqual(grew("Command packets dropped"), 0)
+        labs.eventually(counted, pause=0.05)
+
+    def served(self, address, timeout=0.4):
+        return self.world.ask(address, timeout=timeout) is not None
 
     def test_access(self):
         """allow and deny take effect at once, and accheck tells what holds"""
@@ -80,7 +84,7 @@ class Chronyc:
         self.say("deny", world.CLIENT_V4, expect="200 OK")
         self.say("accheck", world.CLIENT_V4, expect="209 Access denied")
         self.settles(False, lambda: self.served(world.V4))
-        self.assertTrue(self.served(world.V6))
+        self.assertTrue(self.served(world.V6, 20))
         self.say("allow", world.CLIENT_V4, expect="200 OK")
         self.settles(True, lambda: self.served(world.V4))
         self.say("deny", "all", expect="200 OK")
@@ -108,8 +112,8 @@ class Chronyc:
         self.assertIsNotNone(self.world.ask(world.V4))
 
     def settles(self, wanted, read):
-        """A command is done when chronyc says OK, but workers may take a tick to see it: poll, for 1 s at most."""
-        deadline = time.monotonic() + 1
+        """A command is done when chronyc says OK, but workers may take a tick to see it."""
+        deadline = time.monotonic() + labs.PATIENCE
         while (seen := read()) != wanted and time.monotonic() < deadline:
             time.sleep(0.02)
         self.assertEqual(seen, wanted)
@@ -144,7 +148,7 @@ class Chronyc:
     def test_shutdown(self):
         """shutdown ends the daemon cleanly"""
         self.say("shutdown", expect="200 OK")
-        self.assertEqual(self.world.daemon.wait(10), 0, self.world.daemon.log)
+        self.assertEqual(self.world.daemon.wait(), 0, self.world.daemon.log)
         self.assertIsNone(self.world.ask(world.V4, timeout=0.3))
 
 

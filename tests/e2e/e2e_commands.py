@@ -34,8 +34,9 @@ class Commands(unittest.TestCase):
     def stock(self, *lines, options=()):
         process = self.host.spawn([peers.program("usr/sbin/chronyd"), "-d", "-x", *options, "user root", "port 0", *lines],
                                   peers.environment(), "stock")
+        # The socket is there before that, but not read until a moment later.
         self.assertTrue(process.wait_for("Running with root privileges"), process.log)
-        time.sleep(0.3)
+        labs.eventually(lambda: self.assertEqual(peers.chronyc(self.host, "activity").code, 0), pause=0.1)
         return process
 
     def ours(self, *lines, options=()):
@@ -50,21 +51,18 @@ class Commands(unittest.TestCase):
         return output.text
 
     def rows(self, *command):
-        output = self.host.run([peers.program("usr/bin/chronyc"), "-n", "-c", *command], 15, peers.environment())
+        output = self.host.run([peers.program("usr/bin/chronyc"), "-n", "-c", *command], env=peers.environment())
         self.assertEqual(output.code, 0, str(output))
         return [line.split(",") for line in output.text.splitlines()]
 
-    def await_text(self, process, text, timeout=15):
-        self.assertTrue(process.wait_for(text, timeout), f"no {text!r} in\n{process.log}")
+    def await_text(self, process, text):
+        self.assertTrue(process.wait_for(text), f"no {text!r} in\n{process.log}")
 
-    def await_samples(self, count, timeout=20):
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
+    def await_samples(self, count):
+        def enough():
             rows = self.rows("sourcestats")
-            if rows and all(int(row[1]) >= count for row in rows):
-                return
-            time.sleep(0.3)
-        raise AssertionError(f"{self.rows('sourcestats')}")
+            self.assertTrue(rows and all(int(row[1]) >= count for row in rows), rows)
+        labs.eventually(enough, pause=0.3)
 
     LINES = [f"server {address} iburst minpoll 1 maxpoll 1" for address in UPSTREAM]
 
@@ -78,8 +76,8 @@ class Commands(unittest.TestCase):
         self.assertEqual({path.name for path in self.dumps.iterdir()}, {f"{address}.dat" for address in UPSTREAM})
         after = second(*lines, options=["-r"])
         for address in UPSTREAM:
-            self.await_text(after, f"Loaded dump file for {address}", 5)
-        self.await_text(after, "Selected source", 5)
+            self.await_text(after, f"Loaded dump file for {address}")
+        self.await_text(after, "Selected source")
         self.assertTrue(all(int(row[1]) >= 3 for row in self.rows("sourcestats")))
         self.assertEqual(list(self.dumps.iterdir()), [])
 
@@ -120,11 +118,15 @@ class Commands(unittest.TestCase):
         self.assertEqual([path.name for path in self.dumps.iterdir()], ["other.dat"])
         self.assertNotIn("Loaded dump file", third.log)
 
+    took = 0  # s, the longest settime
+
     def manual_session(self, process):
         """settime as an operator uses it; what chronyc printed, without the times."""
         self.daemon = process
         said = [self.say("manual", "list", expect="210 n_samples = 0")]
-        said.append(self.say("settime", time.strftime("%H:%M:%S", time.gmtime(time.time() + 3600))))
+        began = time.time()
+        said.append(self.say("settime", time.strftime("%H:%M:%S", time.gmtime(began + 3600))))
+        self.took = max(self.took, time.time() - began)
         time.sleep(0.1)
         said.append(self.say("settime", "12:00", expect="500 Failure", code=1))
         said.append(self.say("tracking", expect="Reference ID"))
@@ -146,12 +148,12 @@ class Commands(unittest.TestCase):
             self.assertEqual(re.sub(r"\d+", "9", theirs).split()[:6], re.sub(r"\d+", "9", ours).split()[:6])
         for session in sessions:
             offset = float(re.search(r"Clock was (\S+) seconds fast", session[1]).group(1))
-            self.assertAlmostEqual(offset, -3600, delta=1.5)
+            self.assertAlmostEqual(offset, -3600, delta=1.5 + self.took)
             self.assertIn("Frequency change = 0.00ppm, new frequency = 0.00ppm", session[1])
             slow = float(re.search(r"System time +: (\S+) seconds slow", session[3]).group(1))
-            self.assertAlmostEqual(slow, 3600, delta=1.5)
+            self.assertAlmostEqual(slow, 3600, delta=1.5 + self.took)
             self.assertIn("Stratum         : 7", session[3])
-            self.assertRegex(session[4], r" 0 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +-?0\.00 +-(3599|3600)\.\d\d +-?0\.00")
+            self.assertRegex(session[4], r" 0 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +-?0\.00 +-(3[56]\d\d)\.\d\d +-?0\.00")
 
     def test_initial_offset(self):
         """initstepslew measures before the sources start, with and without an answer"""
@@ -165,7 +167,7 @@ class Commands(unittest.TestCase):
         self.assertEqual([row[2] for row in self.rows("sources")], [UPSTREAM[1]])
         daemon.stop()
         daemon = self.ours(f"initstepslew 10 {SILENT}", f"server {UPSTREAM[1]} iburst")
-        self.await_text(daemon, "No suitable source for initstepslew", 25)
+        self.await_text(daemon, "No suitable source for initstepslew")
         self.await_text(daemon, f"Selected source {UPSTREAM[1]}")
 
     def test_onoffline(self):
@@ -237,7 +239,7 @@ class DataPlanePeers(unittest.TestCase):
             w.client.spawn([peers.program("usr/sbin/chronyd"), "-d", "-x", "user root", "local stratum 3", "allow",
                             f"peer {world.V4} minpoll 0 maxpoll 0"], peers.environment(), "stock")
             w.start()
-            self.assertTrue(w.daemon.wait_for(f"Selected source {world.CLIENT_V4}", 40), w.daemon.log)
+            self.assertTrue(w.daemon.wait_for(f"Selected source {world.CLIENT_V4}"), w.daemon.log)
             rows = [line.split(",") for line in w.chronyc("-c", "sources").text.splitlines()]
             self.assertEqual((rows[0][0], rows[0][1]), ("=", "*"))
             reply = w.ask(world.V4)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """perf/compare runs every server on every link for a moment: all of them answer, and what it writes is whole. No speed is judged."""
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -9,6 +10,7 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
+import lab as labs
 import tap
 import world
 
@@ -29,14 +31,28 @@ class Compare(unittest.TestCase):
         cls.addClassCleanup(scratch.cleanup)
         cls.dir = pathlib.Path(scratch.name)
         words = [sys.executable, COMPARE, "--build", pathlib.Path(world.wiretimed()).parent, "--rounds", "1", "--seconds", "1",
-                 "--trial-seconds", "2", "--steady-rate", "20000", "--json", cls.dir / "all.json", "--svg", cls.dir / "all.svg"]
-        cls.run_ = subprocess.run(words, capture_output=True, text=True, timeout=200)
+                 "--trial-seconds", "9", "--steady-rate", "20000", "--json", cls.dir / "all.json", "--svg", cls.dir / "all.svg"]
+        cls.run_ = cls.run_to_its_end(words)
         print(*(f"# {line}" for line in cls.run_.stdout.splitlines()), sep="\n")
         if "hugepages" in cls.run_.stderr:
             raise unittest.SkipTest(cls.run_.stderr.strip())
         if cls.run_.returncode != 0:
             raise AssertionError(cls.run_.stdout + cls.run_.stderr)
         cls.result = json.loads((cls.dir / "all.json").read_text())
+
+    @staticmethod
+    def run_to_its_end(words):
+        """Or gives it the time to clean up."""
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                out, err = process.communicate(timeout=600)
+            except BaseException:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=labs.PATIENCE)
+                process.kill()
+                raise
+            return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def test_rounds(self):
         """every server answered on its links, and every reply checked was valid"""
@@ -45,7 +61,7 @@ class Compare(unittest.TestCase):
             for name, steps in servers.items():
                 with self.subTest(link=link, server=name):
                     self.assertEqual(len(steps), 1)
-                    self.assertGreater(steps[0]["answered"], 1000)
+                    self.assertGreater(steps[0]["answered"], 0)
                     self.assertGreater(steps[0]["checked"], 0)
                     self.assertEqual((steps[0]["invalid"], steps[0]["kiss"]), (0, 0), steps[0])
 
@@ -55,9 +71,9 @@ class Compare(unittest.TestCase):
             self.assertGreater(trial["round_trip"], 0)
             self.assertIn(trial["undisturbed"], (True, False))
             self.assertLess(len(trial["apart"]), trials.TRIES)
-        self.assertGreater(self.result["zero_loss"]["sent"], 1000)
+        self.assertGreater(self.result["zero_loss"]["sent"], 0)
         overload = self.result["overload"]
-        self.assertGreater(overload["answered_rate"], 1000)
+        self.assertGreater(overload["answered_rate"], 0)
         self.assertGreater(overload["chronyc_calls"], 0)
         self.assertGreater(overload["upstream_answers"], 0)
         self.assertEqual(overload["invalid"], 0)

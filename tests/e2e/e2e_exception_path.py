@@ -46,7 +46,7 @@ class OnlyNic:
                  f"server {CLIENT_V6} iburst minpoll -2 maxpoll 0", f"peer {MATE} minpoll 0 maxpoll 0",
                  f"{cls.dataplane()} address {V4}/16 address {V6}/32 gateway {CLIENT_V4} gateway {CLIENT_V6} {cls.MORE} kernel up0"]
         cls.daemon = cls.server.spawn([world.wiretimed(), "-d", "-x", *lines], name="daemon")
-        if not cls.daemon.wait_for("interface=up0", 30):
+        if not cls.daemon.wait_for("interface=up0"):
             raise AssertionError(cls.daemon.log)
         cls.join()
         cls.client.must(["ip", "address", "add", f"{FAR}/32", "dev", "lo"])
@@ -72,7 +72,7 @@ class OnlyNic:
 
     def test_sources(self):
         """`server` lines reach their servers, on the link by both families and behind the gateway, and a `peer` line its peer"""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 2 * labs.PATIENCE
         wanted = {CLIENT_V4, CLIENT_V6, FAR, MATE}
         while time.monotonic() < deadline:
             rows = [line.split(",") for line in peers.chronyc(self.server, "-c", "-n", "sources").text.splitlines()]
@@ -93,16 +93,16 @@ class OnlyNic:
         """clients are answered by the worker, not by the kernel's sockets"""
         for address in (V4, V6):
             self.assertTrue(peers.chronyd_query(self.client, address), self.daemon.log)
+        labs.eventually(lambda: self.assertGreater(self.verdict("answered")["wire"], 1), pause=0.05)
         answered = self.verdict("answered")
-        self.assertGreater(answered["wire"], 1)
         self.assertEqual(answered["kernel"], 0)
 
     def test_ping(self):
         """ping works both ways over both families, and tells of ports that nobody serves"""
         for host, addresses in ((self.client, (V4, V6)), (self.server, (CLIENT_V4, CLIENT_V6, FAR))):
             for address in addresses:
-                output = host.run(["ping", "-i", "0.2", "-c", "5", "-W", "2", "-q", address])
-                self.assertRegex(output.text, "[345] received", str(output))
+                output = host.run(["ping", "-i", "0.2", "-c", "5", "-w", "50", address])  # until it has heard five
+                self.assertIn(world.unanswered(output.text), (0, 1, 2), str(output))
 
     def test_tcp(self):
         """TCP transfers arrive whole in both directions"""

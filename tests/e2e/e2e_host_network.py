@@ -3,11 +3,11 @@
 """The host's own networking on a served interface: ping and TCP work before, while and after the daemon serves it."""
 import hashlib
 import random
-import re
 import socket
 import threading
 import unittest
 
+import lab as labs
 import tap
 import world
 
@@ -20,22 +20,22 @@ def transfer(sender, receiver, address):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with receiver.network():
         listener = socket.create_server((address, 0), family=family)
-    listener.settimeout(20)
+    listener.settimeout(labs.PATIENCE)
     received = hashlib.sha256()
 
     def collect():
         connection, _ = listener.accept()
-        connection.settimeout(20)
+        connection.settimeout(labs.PATIENCE)
         with connection:
             while chunk := connection.recv(1 << 16):
                 received.update(chunk)
-    thread = threading.Thread(target=collect)
+    thread = threading.Thread(target=collect, daemon=True)
     thread.start()
     with sender.network():
-        connection = socket.create_connection((address, listener.getsockname()[1]), timeout=20)
+        connection = socket.create_connection((address, listener.getsockname()[1]), timeout=labs.PATIENCE)
     with connection:
         connection.sendall(data)
-    thread.join(30)
+    thread.join(2 * labs.PATIENCE)
     listener.close()
     return received.hexdigest() == hashlib.sha256(data).hexdigest()
 
@@ -51,14 +51,9 @@ class HostNetwork:
         self.world = world.World(self.transport, start=False)
         self.addCleanup(self.world.close)
 
-    def lost(self, ping):
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", ping.log)
-        self.assertIsNotNone(found, ping.log)
-        return int(found[1]) - int(found[2])
-
     def test_ping_throughout(self):
         """ping over IPv4 and IPv6 goes on while the daemon starts, serves and stops"""
-        pings = [self.world.client.spawn(["ping", "-i", "0.02", "-W", "1", "-w", "30", "-q", address])
+        pings = [self.world.client.spawn(["ping", "-i", "0.05", "-w", "600", address])
                  for address in world.FAMILIES.values()]
         self.world.start()
         for _ in range(50):
@@ -66,9 +61,14 @@ class HostNetwork:
             self.assertIsNotNone(self.world.ask(world.V6))
         self.assertEqual(self.world.daemon.stop(), 0, self.world.daemon.log)
         for ping in pings:
+            served = ping.log.count("time=")
+            labs.eventually(lambda: self.assertGreater(ping.log.count("time="), served + 3, "no answer after the daemon's end"), pause=0.1)
             ping.signal(2)
-            ping.wait(5)
-            self.assertLessEqual(self.lost(ping), 3, ping.log)  # attaching XDP to a veth restarts its queues
+            ping.wait()
+            lost = world.unanswered(ping.log)
+            self.assertIsNotNone(lost, ping.log)
+            # Attaching XDP to a veth restarts its queues, which takes a busy machine a moment.
+            self.assertLessEqual(lost, 3 + (lost + ping.log.count("time=")) // 20, ping.log)
 
     def test_tcp_while_serving(self):
         """TCP transfers arrive whole in both directions while requests are answered"""
@@ -82,7 +82,7 @@ class HostNetwork:
                         answered[0] += 1
                     else:
                         failures.append(server)
-        asking = threading.Thread(target=ask_on)
+        asking = threading.Thread(target=ask_on, daemon=True)
         asking.start()
         try:
             for _ in range(50):  # a transfer may be over before a busy machine let anyone ask
@@ -107,7 +107,7 @@ class HostNetwork:
                 listener = socket.socket(family, socket.SOCK_DGRAM)
             with listener:
                 listener.bind((address, 5353))
-                listener.settimeout(3)
+                listener.settimeout(labs.PATIENCE)
                 with self.world.client.network(), socket.socket(family, socket.SOCK_DGRAM) as sender:
                     sender.sendto(b"not for the time server", (address, 5353))
                 self.assertEqual(listener.recv(100), b"not for the time server")
@@ -117,7 +117,7 @@ class HostNetwork:
         self.world.start()
         self.world.client.must(["ip", "neighbor", "flush", "dev", "cli0"])
         for server in world.FAMILIES.values():
-            self.assertIsNotNone(self.world.ask(server, timeout=3))
+            self.assertIsNotNone(self.world.ask(server))
 
 
 globals().update(world.per_transport(HostNetwork, ("af_xdp", "af_packet", "kernel")))
@@ -131,8 +131,8 @@ class Memif(unittest.TestCase):
         world.require("memif")
         with world.World("memif") as made:
             for address in world.FAMILIES.values():
-                output = made.client.run(["ping", "-i", "0.2", "-c", "5", "-W", "1", "-q", address])
-                self.assertRegex(output.text, "[45] received", str(output))  # testpmd may lose one on a busy machine
+                output = made.client.run(["ping", "-i", "0.2", "-c", "5", "-w", "50", address])  # until it has heard five
+                self.assertIn(world.unanswered(output.text), (0, 1), str(output))  # testpmd may lose one on a busy machine
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 """Symmetric keys: the daemon as a client of stock servers and as a server of stock clients, with every kind of key that both
 have, with wrong ones, and with none."""
 import re
-import time
 import unittest
 
 import agree
@@ -63,16 +62,17 @@ class Asking(Beside):
 
     def test_authdata(self):
         """chronyc authdata agrees with a stock client's: mode, key, type and length of each"""
-        ours, theirs = self.both("authdata")
-        self.assertEqual(ours, theirs)
+        self.same("authdata")
 
     def test_ntpdata(self):
         """chronyc ntpdata agrees, authenticated or not, interleaved, in version 3 where a digest is long"""
         self.agrees(agree.NTPDATA, "ntpdata", key="remote address")
+        def says(address, line):
+            labs.eventually(lambda: self.assertRegex(peers.chronyc(self.host, "ntpdata", address).text, f"(?m)^{line}$"))
         for address in (*self.GOOD.values(), self.CUT, self.INTERLEAVED):
-            self.assertRegex(peers.chronyc(self.host, "ntpdata", address).text, r"(?m)^Authenticated +: Yes$")
-        self.assertRegex(peers.chronyc(self.host, "ntpdata", self.PLAIN).text, r"(?m)^Authenticated +: No$")
-        self.assertRegex(peers.chronyc(self.host, "ntpdata", self.INTERLEAVED).text, r"(?m)^Interleaved +: Yes$")
+            says(address, "Authenticated +: Yes")
+        says(self.PLAIN, "Authenticated +: No")
+        says(self.INTERLEAVED, "Interleaved +: Yes")
 
     def test_selectdata(self):
         """chronyc selectdata agrees on who is authenticated, and so on what authselectmode makes of them"""
@@ -88,8 +88,7 @@ class Asking(Beside):
 
     def test_activity(self):
         """chronyc activity agrees: bursts without a valid answer have ended, one without a key has not begun"""
-        ours, theirs = self.both("activity")
-        self.assertEqual(ours, theirs)
+        self.same("activity")
 
     def test_unlocked(self):
         """chronyc rekey reads a key that was missing, and its source is heard"""
@@ -97,10 +96,7 @@ class Asking(Beside):
         try:
             self.here.write_text(before + f"{SPARE} {SPARE_KEY}\n")
             self.assertEqual(peers.chronyc(self.host, "rekey").text.strip(), "200 OK")
-            deadline = time.monotonic() + 20
-            while self.reach()[self.NOT_HERE] == "0" and time.monotonic() < deadline:
-                time.sleep(0.5)
-            self.assertNotEqual(self.reach()[self.NOT_HERE], "0", self.daemon.log)
+            labs.eventually(lambda: self.assertNotEqual(self.reach()[self.NOT_HERE], "0", self.daemon.log))
             self.here.rename(self.here.with_suffix(".away"))
             self.assertIn("500", peers.chronyc(self.host, "rekey").text)
             self.here.with_suffix(".away").rename(self.here)
@@ -125,12 +121,14 @@ class Peering(unittest.TestCase):
         peers.chronyd(there, "up", "allow", "local stratum 3", f"keyfile {keys}", f"peer {HOST} key 2 minpoll 1 maxpoll 1")
         daemon = here.spawn([world.wiretimed(), "-d", "-x", "user root", "allow", f"keyfile {keys}",
                              f"peer {UP.format(1)} key 2 minpoll 1 maxpoll 1"], name="daemon")
-        self.assertTrue(daemon.wait_for("Selected source", 40), daemon.log)
+        self.assertTrue(daemon.wait_for("Selected source"), daemon.log)
         for host, other, of in ((here, UP.format(1), None), (there, HOST, "up")):
             where = ["-h", f"/run/{of}/sock"] if of else []
-            text = peers.chronyc(host, *where, "ntpdata", other).text
-            self.assertRegex(text, r"(?m)^Authenticated +: Yes$", daemon.log)
-            self.assertRegex(text, r"(?m)^Mode +: Symmetric active$", daemon.log)
+            def believes():
+                text = peers.chronyc(host, *where, "ntpdata", other).text
+                self.assertRegex(text, r"(?m)^Authenticated +: Yes$", daemon.log)
+                self.assertRegex(text, r"(?m)^Mode +: Symmetric active$", daemon.log)
+            labs.eventually(believes)
 
 
 class Serving:
@@ -150,10 +148,10 @@ class Serving:
         text = self.world.chronyc("serverstats").text
         return int(re.search(r"Authenticated NTP packets *: (\d+)", text).group(1))
 
-    def query(self, options, server=world.V4, timeout=10):
+    def query(self, options, server=world.V4, timeout=labs.PATIENCE):
         output = self.world.client.run(
             [peers.program("usr/sbin/chronyd"), "-Q", "-t", timeout, "user root", "pidfile /run/query.pid", f"keyfile {self.theirs}",
-             f"server {server} {options}"], timeout + 10, peers.environment())
+             f"server {server} {options}"], timeout + labs.PATIENCE, peers.environment())
         return peers.Answer(output.code == 0 and "System clock wrong by" in output.text, output)
 
     def test_right(self):
@@ -162,7 +160,7 @@ class Serving:
             before = self.authenticated()
             answer = self.query(f"iburst key {number}", list(world.FAMILIES.values())[number % 2])
             self.assertTrue(answer, f"key {number}\n{answer}\n{self.world.daemon.log}")
-            self.assertGreaterEqual(self.authenticated() - before, 3)
+            labs.eventually(lambda: self.assertGreaterEqual(self.authenticated() - before, 3), pause=0.05)
 
     def test_cut(self):
         """a long digest is cut in version 4"""
@@ -173,7 +171,10 @@ class Serving:
         """a wrong secret and an unknown key get no answer, are counted, and their sender is in the client log"""
         for number in (WRONG, UNKNOWN):
             dropped, counted = self.world.verdict("ntp_mac_invalid"), self.authenticated()
-            self.assertFalse(self.query(f"iburst key {number}", timeout=3))
+            for timeout in (3, 10, 30):  # it may take a busy machine a while to send anything
+                self.assertFalse(self.query(f"iburst key {number}", timeout=timeout))
+                if self.world.verdict("ntp_mac_invalid") > dropped:
+                    break
             self.assertGreater(self.world.verdict("ntp_mac_invalid"), dropped)
             self.assertEqual(self.authenticated(), counted)
         self.assertIn(world.CLIENT_V4, self.world.clients())
@@ -183,8 +184,8 @@ class Serving:
         path = self.world.lab.dir / "ntp.keys"
         path.write_text("1 MD5 of-no-safety\n2 SHA1 101112131415161718191a1b1c1d1e1f20212223\n")
         for number in (1, 2):
-            output = self.world.client.run([peers.program("usr/bin/ntpdig"), "-d", "-t", "5", "-a", number, "-k", path, world.V4], 20,
-                                           peers.environment())
+            output = self.world.client.run([peers.program("usr/bin/ntpdig"), "-d", "-t", "30", "-a", number, "-k", path, world.V4],
+                                           env=peers.environment())
             self.assertIn("succeeded", output.text, str(output))
             self.assertRegex(output.text, r"\+/- .* s\d+ no-leap")
 

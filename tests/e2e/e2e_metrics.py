@@ -5,6 +5,7 @@ import re
 import socket
 import unittest
 
+import lab as labs
 import tap
 import world
 
@@ -55,8 +56,11 @@ class Metrics:
         before = [self.world.metric(name, **labels) for name, labels in names]
         for _ in range(25):
             self.assertIsNotNone(self.world.ask(world.V4))
-        after = [self.world.metric(name, **labels) for name, labels in names]
-        self.assertEqual([late - early for late, early in zip(after, before)], [25, 25])
+
+        def counted():
+            after = [self.world.metric(name, **labels) for name, labels in names]
+            self.assertEqual([late - early for late, early in zip(after, before)], [25, 25])
+        labs.eventually(counted, pause=0.05)
 
     def test_steering(self):
         """the XDP program's own counters tell the requests it handed over from what it left to the kernel"""
@@ -70,14 +74,16 @@ class Metrics:
             self.assertIsNotNone(self.world.ask(world.V4))
         self.assertIsNotNone(self.world.ask(world.V6))
         self.world.client.must(["ping", "-c", "2", "-i", "0.2", "-W", "2", world.V4])
-        after = counts()
-        self.assertEqual([late - early for late, early in zip(after, before)][:2], [7, 1])
-        self.assertGreaterEqual(after[2] - before[2], 2)
+
+        def counted():
+            after = counts()
+            self.assertEqual([late - early for late, early in zip(after, before)][:2], [7, 1])
+            self.assertGreaterEqual(after[2] - before[2], 2)
+        labs.eventually(counted, pause=0.05)
 
     def raw(self, request):
-        with self.world.server.network(), socket.create_connection(("127.0.0.1", 9123), timeout=5) as connection:
+        with self.world.server.network(), socket.create_connection(("127.0.0.1", 9123), timeout=labs.PATIENCE) as connection:
             connection.sendall(request)
-            connection.settimeout(5)
             received = b""
             while chunk := connection.recv(65536):
                 received += chunk
@@ -95,7 +101,7 @@ class Metrics:
     def test_idle_connection(self):
         """connections that say nothing do not hold up others for good"""
         with self.world.server.network():
-            silent = [socket.create_connection(("127.0.0.1", 9123), timeout=5) for _ in range(20)]
+            silent = [socket.create_connection(("127.0.0.1", 9123), timeout=labs.PATIENCE) for _ in range(20)]
         try:
             self.assertEqual(self.world.metric("chrony_up"), 1)
             self.assertIsNotNone(self.world.ask(world.V4))

@@ -9,6 +9,7 @@ import struct
 import time
 
 import frames
+import lab as labs
 import tap
 import world
 
@@ -97,6 +98,14 @@ class Packets:
         world.require(cls.transport)
         cls.world = world.of_class(cls, cls.transport)
         cls.ours, cls.theirs = cls.world.client.mac("cli0"), cls.world.server_mac()
+        # Nobody's kernel asks for neighbours or routers while frames are counted.
+        for address in world.FAMILIES.values():
+            cls.world.client.must(["ip", "neighbor", "replace", address, "lladdr", cls.theirs, "dev", "cli0", "nud", "permanent"])
+        if cls.transport != "memif":
+            for address in (world.CLIENT_V4, world.CLIENT_V6):
+                cls.world.server.must(["ip", "neighbor", "replace", address, "lladdr", cls.ours, "dev", "srv0", "nud", "permanent"])
+        for host, interface in ((cls.world.client, "cli0"), (cls.world.server, "srv0")):
+            host.must(["sysctl", "-q", "-w", f"net.ipv6.conf.{interface}.router_solicitations=0"])
 
     def frame_of(self, made):
         return made(self.ours, self.theirs) if callable(made) else frames.ethernet(self.ours, self.theirs, made)
@@ -110,10 +119,10 @@ class Packets:
                 found[match[1]] += int(match[2])
         return found
 
-    def alive(self, patience=1):
+    def alive(self, patience=1, timeout=20):
         self.assertTrue(self.world.daemon.running(), self.world.daemon.log[-2000:])
         for server in world.FAMILIES.values():
-            self.assertTrue(any(self.world.ask(server) for _ in range(patience)), f"no service on {server} any more")
+            self.assertTrue(any(self.world.ask(server, timeout=timeout) for _ in range(patience)), f"no service on {server} any more")
 
     def bad(self, layer, verdicts, make):
         if verdicts == ("link_broadcast",) and LEVELS[self.transport] < layer:
@@ -126,7 +135,7 @@ class Packets:
             frame = self.frame_of(make())
             port.send(frame, pad=len(frame) >= 40)
             replies = port.replies(0.1)
-            deadline = time.monotonic() + 2
+            deadline = time.monotonic() + labs.PATIENCE
             grown = {}
             while counted and not any(grown.get(verdict) for verdict in verdicts) and time.monotonic() < deadline:
                 replies += port.replies(0.05)
@@ -144,7 +153,7 @@ class Packets:
             request = frames.ntp()
             with frames.RawPort(self.world.client, "cli0") as port:
                 port.send(frames.ethernet(self.ours, self.theirs, datagram(source, server, request), tags))
-                replies = [reply for reply in port.replies(1.5, 1) if reply.origin == request[40:48]]
+                replies = [reply for reply in port.replies(labs.PATIENCE, 1) if reply.origin == request[40:48]]
             self.assertEqual(len(replies), 1, f"no answer to {source} with tags {tags}")
             # DPDK's af_packet (which also carries the memif's frames here) puts every outer tag back as 802.1Q.
             kept = tags if self.transport == "af_xdp" else [(0x8100, vlan) for _, vlan in tags]
@@ -169,7 +178,7 @@ class Packets:
                 for _ in range(rng.randint(1, 8)):
                     frame[rng.randrange(12, len(frame))] = rng.randrange(256)
                 port.send(bytes(frame[:rng.randint(14, len(frame))]) + rng.randbytes(rng.choice((0, 0, 1, 60, 1000))), pad=False)
-        self.alive(patience=10)  # they may still be queued
+        self.alive(patience=20, timeout=3)  # they may still be queued
 
     def test_whole_fragmented_request(self):
         """a request in two fragments is at most answered once, and correctly"""

@@ -11,6 +11,7 @@ import time
 import unittest
 
 import frames
+import lab as labs
 import tap
 import world
 
@@ -53,7 +54,7 @@ class AfXdp(unittest.TestCase):
     def ask(self, number, times):
         for server, source in zip((world.V4, world.V6), addresses(number)):
             for _ in range(times):
-                self.assertIsNotNone(self.world.ask(server, source=source, timeout=5), f"{source} got no answer\n{self.world.daemon.log[-2000:]}")
+                self.assertIsNotNone(self.world.ask(server, source=source), f"{source} got no answer\n{self.world.daemon.log[-2000:]}")
 
     def test_every_queue(self):
         """each queue is answered by its worker alone, and each client is listed with its true count"""
@@ -63,8 +64,9 @@ class AfXdp(unittest.TestCase):
             self.send_by(queue)
             before = self.answered()
             self.ask(number, times)
-            by_worker = [after - was for after, was in zip(self.answered(), before)]
-            self.assertEqual(by_worker, [2 * times if queue % WORKERS == worker else 0 for worker in range(WORKERS)] + [0], f"queue {queue}")
+            by_worker = [2 * times if queue % WORKERS == worker else 0 for worker in range(WORKERS)] + [0]
+            labs.eventually(lambda: self.assertEqual([after - was for after, was in zip(self.answered(), before)], by_worker,
+                                                     f"queue {queue}"), pause=0.05)
             expected.update({address: [times] for address in addresses(number)})
         listed = self.world.clients()
         self.assertEqual({address: listed.get(address) for address in expected}, expected)
@@ -93,10 +95,8 @@ class FewerQueuesThanTheInterface(unittest.TestCase):
         with world.World("af_xdp", start=False, queues=QUEUES) as w:
             text = world.SERVE + world.ALLOW + WORKERS_CONFIG.format(cpus) + line + "user root\n"
             daemon = w.server.spawn(w.command(w.write_config(text)), name="daemon")
-            daemon.wait_for("data plane port opened", timeout=30)
-            if daemon.running():
-                time.sleep(0.3)
-                daemon.stop()
+            daemon.wait_for("Accepting commands")
+            daemon.stop()
             return daemon.wait(), daemon.log
 
     def test_unserved_queues(self):
@@ -150,10 +150,16 @@ class Memif(unittest.TestCase):
         answers = [world.scratch(w, f"answers{queue}.pcap") for queue in range(WORKERS)]
         pcap = "".join(f",rx_pcap={f}" for f in files) + "".join(f",tx_pcap={a}" for a in answers)
         bridge = world.testpmd(w.server, f"net_memif0,role=client,socket={w.lab.dir}/wire.sock,socket-abstract=no", f"net_pcap0{pcap}",
-                               prefix="bridge", extra=[f"--rxq={WORKERS}", f"--txq={WORKERS}"])
-        deadline = time.monotonic() + 60
-        while w.daemon.running() and w.verdict("answered") < sum(counts) and time.monotonic() < deadline:
-            time.sleep(0.3)
+                               prefix="bridge",
+                               extra=[f"--rxq={WORKERS}", f"--txq={WORKERS}"])
+
+        def replies(path):
+            return [reply for reply in map(frames.parse, frames.read_pcap(path)) if reply]
+
+        def carried():
+            self.assertEqual(w.verdict("answered"), sum(counts), w.daemon.log[-3000:])
+            self.assertEqual([len(replies(path)) for path in answers], list(counts), bridge.log[-2000:])
+        labs.eventually(carried)
         logs = f"{w.daemon.log[-3000:]}\n{bridge.log[-2000:]}"
         bridge.stop()
         by_worker = [w.metric("wiretime_packets_total", verdict="answered", worker=str(worker), port=f"{w.lab.dir}/wire.sock") or 0
@@ -162,11 +168,10 @@ class Memif(unittest.TestCase):
         listed = w.clients()
         self.assertEqual({a: listed.get(a) for n in range(1, 21) for a in addresses(n)}, {a: [n] for n in range(1, 21) for a in addresses(n)})
         for queue, path in enumerate(answers):
-            replies = [reply for reply in map(frames.parse, frames.read_pcap(path)) if reply]
-            self.assertEqual(len(replies), counts[queue], logs)
-            self.assertTrue(all(reply.mode == 4 for reply in replies))
+            self.assertEqual(len(replies(path)), counts[queue], logs)
+            self.assertTrue(all(reply.mode == 4 for reply in replies(path)))
             self.assertEqual({int(reply.target.replace(":", ".").rsplit(".", 1)[1], 10 if "." in reply.target else 16) % WORKERS
-                              for reply in replies}, {queue})
+                              for reply in replies(path)}, {queue})
         self.assertIn("hash=sender", w.daemon.log)
 
 

@@ -33,7 +33,7 @@ class Symmetric(unittest.TestCase):
         self.stock = peers.chronyd(self.there, "stock", "allow", *stock)
         self.daemon = self.here.spawn([world.wiretimed(), "-d", "-x", "user root", "allow", *ours], name="daemon")
 
-    def follows(self, host, of, address, mode, interleaved=False, timeout=40):
+    def follows(self, host, of, address, mode, interleaved=False, timeout=180):
         """Until that daemon follows its peer at `address`, whose packets have that mode."""
         deadline = time.monotonic() + timeout
         while True:

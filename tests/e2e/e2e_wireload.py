@@ -11,6 +11,7 @@ import signal
 import time
 import unittest
 
+import lab as labs
 import peers
 import tap
 import world
@@ -23,12 +24,13 @@ class Runs:
     """Runs wireload in `host` and reads what it wrote."""
     host = port = None
 
-    def wireload(self, *words, to=world.V4, prefix=PREFIX4, code=0, timeout=40):
+    def wireload(self, *words, to=world.V4, prefix=PREFIX4, code=0, timeout=2 * labs.PATIENCE):
         path = self.world.lab.dir / "run.json"
         path.unlink(missing_ok=True)
-        # On a busy machine an answer may take seconds; it is waited for only while there is one to come.
+        # On a busy machine an answer may take seconds; it is waited for only while there is one to come. Servers on kernel sockets are
+        # asked so slowly that their queue holds what comes while they have no CPU.
         output = self.host.run([os.environ["WIRELOAD"], "--port", self.port, "--from", prefix, "--to", to, "--json", path,
-                                "--wait", "8s", *words],
+                                "--wait", "8s", "--clock-bound", "30s", *words],
                                timeout=timeout)
         self.assertEqual(output.code, code, output)
         print(*(f"# {line}" for line in output.text.splitlines()), sep="\n")
@@ -61,7 +63,7 @@ class Memif(Runs, unittest.TestCase):
         config = cls.world.full_config().replace(f" address {world.V6}/32", f" address {world.V6}/32{cls.OPTIONS}")
         cls.world.daemon = cls.host.spawn(cls.world.command(cls.world.write_config(config)), name="daemon")
         cls.world.await_socket(began)
-        if not cls.world.daemon.wait_for("clients see this server as synchronised", 20):
+        if not cls.world.daemon.wait_for("clients see this server as synchronised"):
             raise AssertionError(cls.world.daemon.log)
 
     def counted(self, *verdicts):
@@ -74,7 +76,7 @@ class Counts(Memif):
         before, = self.counted("answered")
         step = self.one("--rate", "5k", "--time", "2s", "--clients", 1000)
         self.check_clean(step)
-        self.assertEqual(self.counted("answered")[0] - before, step["sent"])
+        labs.eventually(lambda: self.assertEqual(self.counted("answered")[0] - before, step["sent"]), pause=0.05)
         self.assertLessEqual(step["sent"] + step["not_sent"], 10001)
         self.assertEqual(step["checked"], step["answered"])
 
@@ -102,7 +104,7 @@ class Counts(Memif):
         self.assertEqual(answered, "0", self.text)
         self.assertGreater(int(sent), 0)
         by_kind = [int(re.search(rf"\b{kind} 0 of (\d+)", self.text)[1]) for kind in KINDS]
-        self.assertEqual([after - b for after, b in zip(self.counted(*verdicts), before)], by_kind)
+        labs.eventually(lambda: self.assertEqual([after - b for after, b in zip(self.counted(*verdicts), before)], by_kind), pause=0.05)
 
     def test_denied(self):
         """requests of denied clients are lost, which misses the requirement: one line says so"""
@@ -114,13 +116,13 @@ class Counts(Memif):
         """SIGINT ends the run with what was measured"""
         path = self.world.lab.dir / "interrupted.json"
         running = self.host.spawn([os.environ["WIRELOAD"], "--port", self.port, "--from", PREFIX4, "--to", world.V4, "--rate", "1k",
-                                   "--time", "60s", "--wait", "8s", "--json", path])
-        self.assertTrue(running.wait_for("offered", 20), running.log)  # the first progress line
+                                   "--time", "600s", "--wait", "8s", "--clock-bound", "30s", "--json", path])
+        self.assertTrue(running.wait_for("offered"), running.log)  # the first progress line
         running.signal(signal.SIGINT)
-        self.assertEqual(running.wait(20), 0, running.log)
+        self.assertEqual(running.wait(), 0, running.log)
         step, = json.loads(path.read_text())["steps"]
         self.check_clean(step)
-        self.assertLess(step["seconds"], 50)
+        self.assertLess(step["seconds"], 590)
 
     def test_nobody(self):
         """a server that is not there is said not to be"""
@@ -134,13 +136,15 @@ class Gone(Memif):
         path = self.world.lab.dir / "gone.json"
         running = self.host.spawn([os.environ["WIRELOAD"], "--port", self.port, "--from", PREFIX4, "--to", world.V4,
                                    "--sweep", "1k:16k:x2", "--step", "3s", "--json", path])
-        self.assertTrue(running.wait_for("offered", 20), running.log)
+        self.assertTrue(running.wait_for("offered"), running.log)
         self.world.daemon.signal(signal.SIGKILL)
-        self.assertEqual(running.wait(20), 1, running.log)
+        self.assertEqual(running.wait(), 1, running.log)
         self.assertIn("the link went down; has the other side of this socket ended?", running.log)
-        step, = json.loads(path.read_text())["steps"]
-        self.assertGreater(step["answered"], 0)
-        self.assertEqual(step["sent"], step["answered"] + step["lost"])
+        steps = json.loads(path.read_text())["steps"]
+        self.assertLess(len(steps), 5)
+        self.assertGreater(steps[0]["answered"], 0)
+        for step in steps:
+            self.assertEqual(step["sent"], step["answered"] + step["lost"])
 
 
 class Tagged(Memif):
@@ -181,11 +185,11 @@ class Stock(Runs):
     def test_basic(self):
         """chronyd's answers to many clients are valid in both families"""
         for address, to, prefix in ((world.CLIENT_V4, world.V4, PREFIX4), (world.CLIENT_V6, world.V6, PREFIX6)):
-            self.check_clean(self.one("--address", address, "--rate", "1k", "--time", "1s", to=to, prefix=prefix))
+            self.check_clean(self.one("--address", address, "--rate", "200", "--time", "2s", to=to, prefix=prefix))
 
     def test_interleaved(self):
         """in interleaved mode chronyd answers all but a client's first request with the stamps of the reply before"""
-        step = self.one("--address", world.CLIENT_V4, "--rate", "500", "--time", "2s", "--clients", 50, "--interleaved")
+        step = self.one("--address", world.CLIENT_V4, "--rate", "200", "--time", "4s", "--clients", 50, "--interleaved")
         self.check_clean(step)
         interleaved = int(re.search(r"interleaved answers: (\d+) of", self.text)[1])
         self.assertGreater(interleaved, step["sent"] / 2)
@@ -193,7 +197,7 @@ class Stock(Runs):
 
     def test_mix(self):
         """chronyd answers no bad packet either"""
-        self.check_clean(self.one("--address", world.CLIENT_V4, "--rate", "1k", "--time", "1s", "--mix",
+        self.check_clean(self.one("--address", world.CLIENT_V4, "--rate", "200", "--time", "2s", "--mix",
                                   ",".join(f"{kind}=4%" for kind in KINDS)))
         self.assertRegex(self.text, r"bad packets: \d+ sent, 0 answered")
 

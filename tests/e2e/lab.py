@@ -19,6 +19,7 @@ import time
 
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 CLONE_NEWNET = 0x40000000
+PATIENCE = 60  # s. For what comes sooner or later and ends the wait: machines may be busy. Never for what must not come.
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # Runs as PID 1 of the host. Ignoring SIGCHLD makes the kernel reap whatever daemons leave behind.
@@ -48,7 +49,7 @@ def why_not():
     return None
 
 
-def sh(argv, timeout=20, check=True):
+def sh(argv, timeout=PATIENCE, check=True):
     result = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, env={"PATH": SYSTEM_PATH}, errors="replace")
     if check and result.returncode != 0:
         raise LabError(f"{' '.join(argv)}: {result.stderr.strip() or result.stdout.strip()}")
@@ -76,7 +77,8 @@ class Process:
     def pid(self):
         """Process id as this process sees it: nsenter forks to enter the PID namespace, we want its child."""
         task = self._popen.pid
-        for _ in range(200):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 children = pathlib.Path(f"/proc/{task}/task/{task}/children").read_text().split()
                 if children:
@@ -93,7 +95,7 @@ class Process:
     def running(self):
         return self._popen.poll() is None
 
-    def wait(self, timeout=10):
+    def wait(self, timeout=PATIENCE):
         """Exit status (negative: the signal), or None when still running after `timeout` seconds."""
         try:
             return self._popen.wait(timeout)
@@ -105,13 +107,13 @@ class Process:
             with contextlib.suppress(ProcessLookupError, LabError):
                 os.kill(self.pid, number)
 
-    def stop(self, timeout=10):
+    def stop(self, timeout=PATIENCE):
         """SIGTERM, then SIGKILL for the stubborn; returns the status, None if it had to be killed."""
         self.signal(signal.SIGTERM)
         status = self.wait(timeout)
         if status is None:
             self.signal(signal.SIGKILL)
-            self.wait(5)
+            self.wait()
         return status
 
     def release(self):
@@ -119,7 +121,7 @@ class Process:
             with contextlib.suppress(BrokenPipeError):
                 self._popen.stdin.close()
 
-    def wait_for(self, text, timeout=10):
+    def wait_for(self, text, timeout=PATIENCE):
         """True as soon as the output contains `text`; False when it ends or time is up."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -142,7 +144,8 @@ class Host:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"PATH": SYSTEM_PATH},
             cwd="/", start_new_session=True)
         if self._holder.stdout.readline().strip() != "ready":
-            raise LabError(f"cannot make namespaces: {self._holder.stderr.read().strip()}")
+            self._holder.kill()
+            raise LabError(f"cannot make namespaces: {self._holder.communicate()[1].strip()}")
         task = self._holder.pid
         self.holder_pid = int(pathlib.Path(f"/proc/{task}/task/{task}/children").read_text().split()[0])
 
@@ -155,7 +158,7 @@ class Host:
     def command(self, argv):
         return self.enter("-n", "-m", "-p", "-i", "-r", "-w") + NO_CLOCK + [str(word) for word in argv]
 
-    def run(self, argv, timeout=20, env=None):
+    def run(self, argv, timeout=PATIENCE, env=None):
         """Runs to completion, at most `timeout` seconds; never raises for what the command does."""
         with tempfile.TemporaryFile() as out:
             process = subprocess.Popen(self.command(argv), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
@@ -168,7 +171,7 @@ class Host:
             out.seek(0)
             return Output(argv, code, out.read().decode(errors="replace"), timed_out)
 
-    def must(self, argv, timeout=20, env=None):
+    def must(self, argv, timeout=PATIENCE, env=None):
         result = self.run(argv, timeout, env)
         if result.code != 0:
             raise LabError(str(result))
@@ -221,16 +224,19 @@ class Host:
     def close(self):
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.holder_pid, signal.SIGKILL)
-        self._holder.wait(10)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a busy kernel takes namespaces apart when it can
+            self._holder.wait(PATIENCE)
         self._holder.stdout.close()
         self._holder.stderr.close()
 
 
 class Lab:
-    """Owns hosts, wires, processes and a scratch directory; `with` ends them all."""
+    """Owns hosts, wires, processes and a scratch directory; `with` ends them all, close_all() those that nobody has ended."""
+    open = []
 
     def __init__(self):
         self.hosts, self.processes = [], []
+        Lab.open.append(self)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"wte2e-{os.getpid()}-"))
         self.dir.chmod(0o755)
 
@@ -262,12 +268,14 @@ class Lab:
             raise LabError("the slow wire does not carry")
 
     def close(self):
+        if self in Lab.open:
+            Lab.open.remove(self)
         for process in reversed(self.processes):
             process.signal(signal.SIGKILL)
         for host in self.hosts:
             host.close()
         for process in self.processes:
-            process.wait(5)
+            process.wait()
             process.release()
         if "WIRETIME_E2E_KEEP" in os.environ:
             print(f"# logs kept in {self.dir}", file=sys.stderr)
@@ -281,8 +289,21 @@ class Lab:
         self.close()
 
 
-def ipv6_available():
-    return os.path.exists("/proc/sys/net/ipv6/conf/all/disable_ipv6")
+def eventually(check, timeout=PATIENCE, pause=0.5):
+    """What `check` returns, as soon as it does not fail any more."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return check()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(pause)
+
+
+def close_all():
+    for lab in reversed(Lab.open[:]):
+        lab.close()
 
 
 def exit_on_sigterm():

@@ -9,6 +9,8 @@ import pathlib
 import re
 import time
 
+import lab as labs
+
 
 class Answer:
     def __init__(self, ok, output):
@@ -50,30 +52,30 @@ def environment(top=None):
     }
 
 
-def chronyd_query(host, server, options="iburst", timeout=10):
+def chronyd_query(host, server, options="iburst", timeout=labs.PATIENCE):
     """chronyd -Q: one synchronisation, printed and not applied."""
     output = host.run([program("usr/sbin/chronyd"), "-Q", "-t", timeout, "user root", "pidfile /run/query.pid",
-                       f"server {server} {options}"], timeout + 10, environment())
+                       f"server {server} {options}"], timeout + labs.PATIENCE, environment())
     return Answer(output.code == 0 and "System clock wrong by" in output.text, output)
 
 
-def ntpdate(host, server, timeout=5):
-    output = host.run([program("usr/sbin/ntpdate"), "-q", "-t", timeout, server], timeout + 10, environment())
+def ntpdate(host, server, timeout=30):
+    output = host.run([program("usr/sbin/ntpdate"), "-q", "-t", timeout, server], timeout + labs.PATIENCE, environment())
     return Answer(output.code == 0 and re.search(r"\+/- .* s\d+ no-leap", output.text) is not None, output)
 
 
-def ntpdig(host, server, timeout=5):
-    output = host.run([program("usr/bin/ntpdig"), "-t", timeout, server], timeout + 10, environment())
+def ntpdig(host, server, timeout=30):
+    output = host.run([program("usr/bin/ntpdig"), "-t", timeout, server], timeout + labs.PATIENCE, environment())
     return Answer(output.code == 0 and re.search(r"\+/- .* s\d+ no-leap", output.text) is not None, output)
 
 
-def busybox_ntpd(host, server, timeout=10):
+def busybox_ntpd(host, server, timeout=labs.PATIENCE):
     """busybox ntpd -n -q -p: exits once it has accepted replies and asked for the clock to be set (which is refused)."""
     output = host.run([program("usr/bin/busybox"), "ntpd", "-dd", "-n", "-q", "-p", server], timeout, environment())
     return Answer(not output.timed_out and "reply from" in output.text, output)
 
 
-def timesyncd(host, server, timeout=10):
+def timesyncd(host, server, timeout=labs.PATIENCE):
     """systemd-timesyncd as an ordinary user, until it has printed what it makes of the first reply."""
     if not pathlib.Path("/etc/systemd").is_dir():
         host.hide_directory("/etc")
@@ -92,7 +94,7 @@ def timesyncd(host, server, timeout=10):
     return Answer(ok and "NTP response:" in process.log, process.log)
 
 
-def ntpsec_ntpd(host, server, timeout=30):
+def ntpsec_ntpd(host, server, timeout=labs.PATIENCE):
     """ntpd -n -q: exits when it has a time; needs several replies."""
     config = host.lab.dir / f"ntpsec-{time.monotonic_ns()}.conf"
     config.write_text(f"server {server} iburst minpoll 3\nrestrict default\n")
@@ -100,7 +102,7 @@ def ntpsec_ntpd(host, server, timeout=30):
     return Answer("ntpd: time" in output.text or "set_offset" in output.text, output)
 
 
-def chronyc(host, *command, timeout=15):
+def chronyc(host, *command, timeout=labs.PATIENCE):
     """The stock chronyc with no options beyond -n (do not look addresses up)."""
     return host.run([program("usr/bin/chronyc"), "-n", *command], timeout, environment())
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the unittest cases of the calling file and prints TAP, which meson and deploy/check count case by case."""
+import signal
 import sys
 import time
 import traceback
@@ -58,13 +59,27 @@ class TapResult(unittest.TestResult):
             self.report(False, test, f" {subtest._subDescription()}", explain(error))
 
 
+def end(number, _):
+    """The one exception that unittest does not take for a failed test."""
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
 def main():
-    lab.exit_on_sigterm()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end)
     names = sys.argv[1:] or None
     loader = unittest.defaultTestLoader
     suite = loader.loadTestsFromNames(names, sys.modules["__main__"]) if names else \
         loader.loadTestsFromModule(sys.modules["__main__"])
     result = TapResult()
-    suite.run(result)
-    print(f"1..{result.count}")
+    try:
+        suite.run(result)
+        print(f"1..{result.count}")
+    except KeyboardInterrupt as interrupt:
+        print(f"Bail out! {interrupt}", flush=True)
+        sys.exit(1)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        lab.close_all()
     sys.exit(0 if result.wasSuccessful() else 1)

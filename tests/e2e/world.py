@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import time
@@ -41,7 +42,7 @@ def wiretimed():
 
 @functools.cache
 def version():
-    run = subprocess.run([wiretimed(), "-v"], capture_output=True, text=True, timeout=10)
+    run = subprocess.run([wiretimed(), "-v"], capture_output=True, text=True, timeout=labs.PATIENCE)
     return run.stdout
 
 
@@ -144,7 +145,7 @@ class World:
         if wait:
             self.wait_ready()
 
-    def await_socket(self, began, timeout=15):
+    def await_socket(self, began, timeout=labs.PATIENCE):
         """Until the daemon has made its memif socket, which may replace one left by a killed daemon."""
         path, deadline = self.lab.dir / "wire.sock", time.monotonic() + timeout
         while time.monotonic() < deadline and self.daemon.running():
@@ -153,19 +154,21 @@ class World:
                     return
             time.sleep(0.05)
 
-    def wait_ready(self, timeout=30):
+    def wait_ready(self, timeout=labs.PATIENCE):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if not self.daemon.running():
                 break
-            if self.ask(V4, timeout=0.2):
+            if self.ask(V4, timeout=2):
                 return
+            time.sleep(0.02)
         raise AssertionError(f"no answer over {self.transport} within {timeout} s; {'still running' if self.daemon.running() else 'ended'}"
                              f"\n--- configuration\n{self.full_config()}--- its log\n{self.daemon.log[-4000:]}"
                              + (f"--- bridge\n{self.bridge.log[-1500:]}" if self.bridge else ""))
 
-    def ask(self, server, source=None, timeout=1.0, request=None):
-        """One request from an ordinary UDP socket on the client; the answer as frames.Reply, or None."""
+    def ask(self, server, source=None, timeout=20.0, request=None):
+        """One request from an ordinary UDP socket on the client; the answer as frames.Reply, or None. `timeout`: much less where no
+        answer is expected."""
         family = socket.AF_INET6 if ":" in server else socket.AF_INET
         request = request or frames.ntp()
         with self.client.network(), socket.socket(family, socket.SOCK_DGRAM) as sock:
@@ -197,7 +200,7 @@ class World:
 
     def metrics_text(self):
         with self.server.network():
-            with urllib.request.urlopen("http://127.0.0.1:9123/metrics", timeout=20) as reply:
+            with urllib.request.urlopen("http://127.0.0.1:9123/metrics", timeout=labs.PATIENCE) as reply:
                 return reply.read().decode()
 
     def metric(self, name, **labels):
@@ -211,6 +214,7 @@ class World:
         return total
 
     def verdict(self, name):
+        """A worker counts after it has sent: what follows from an answer may show a moment later."""
         return self.metric("wiretime_packets_total", verdict=name) or 0
 
     def server_mac(self):
@@ -229,6 +233,12 @@ class World:
 
     def __exit__(self, *_):
         self.close()
+
+
+def unanswered(ping):
+    """Of what a `ping` that printed this had sent before the last one that was answered: later ones may be under way."""
+    answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) .*time=", ping)}
+    return max(answered) - len(answered) if answered else None
 
 
 def testpmd(host, *vdevs, prefix, extra=()):

@@ -54,8 +54,8 @@ class Clock(vm.Case):
     def state(self):
         return f"clock {self.guest.offset()} s behind, kernel {self.guest.kernel_clock()}\n{self.log()}"
 
-    def until_right(self, server=RIGHT, timeout=60):
-        self.until(f"right to {CLOSE} s by {server}", lambda: abs(self.guest.offset(server)) < CLOSE, timeout)
+    def until_right(self, server=RIGHT):
+        self.until(f"right to {CLOSE} s by {server}", lambda: abs(self.guest.offset(server)) < CLOSE)
 
     def tracking(self):
         output = self.guest.chronyc("-c", "tracking")
@@ -64,6 +64,9 @@ class Clock(vm.Case):
 
     def test_query(self):
         """-Q prints by how much the clock is wrong and leaves it so"""
+        labs.eventually(self.check_query)
+
+    def check_query(self):
         self.shift(3 * HOUR)
         before = self.guest.offset()
         output = self.guest.run(f"{world.wiretimed()} -Q 'user root' 'server {RIGHT} iburst'")
@@ -75,24 +78,27 @@ class Clock(vm.Case):
     def test_set_once(self):
         """-q sets a clock that is wrong by hours or by years, forward and back"""
         for seconds in (5 * HOUR, -5 * YEAR):
-            self.put_right()
-            self.shift(seconds)
-            before = self.guest.offset()
-            self.assertGreater(abs(before), 3600)
-            output = self.guest.run(f"{world.wiretimed()} -q 'user root' 'server {RIGHT} iburst'")
-            self.assertEqual(output.code, 0, str(output))
-            wrong = float(re.search(r"System clock wrong by (\S+) seconds \(step\)", output.text).group(1))
-            self.assertAlmostEqual(wrong, before, delta=4 * CLOSE)
-            self.assertLess(abs(self.guest.offset()), CLOSE)
+            labs.eventually(lambda: self.check_set_once(seconds))
+
+    def check_set_once(self, seconds):
+        self.put_right()
+        self.shift(seconds)
+        before = self.guest.offset()
+        self.assertGreater(abs(before), 3600)
+        output = self.guest.run(f"{world.wiretimed()} -q 'user root' 'server {RIGHT} iburst'")
+        self.assertEqual(output.code, 0, str(output))
+        wrong = float(re.search(r"System clock wrong by (\S+) seconds \(step\)", output.text).group(1))
+        self.assertAlmostEqual(wrong, before, delta=4 * CLOSE)
+        self.assertLess(abs(self.guest.offset()), CLOSE)
 
     def test_steered(self):
         """makestep sets the clock once, then its frequency is learnt, told to the kernel, kept in the drift file and over a restart"""
         self.guest.must("date -s '2020-02-02 02:02:02'")
-        self.start(f"server {FAST} {POLLS}", "makestep 0.1 3", f"driftfile {DRIFT} interval 5", "rtcsync")
+        self.start(f"server {FAST} {POLLS}", "makestep 1 3", f"driftfile {DRIFT} interval 5", "rtcsync")
         self.until_logged("System clock was stepped by")
         self.until_right(FAST)
-        self.until("the kernel runs faster by what the server gains", lambda: abs(self.guest.kernel_clock()["ppm"] - GAINS) < 150, 90)
-        self.until("the drift file says so", lambda: abs(self.drift() + GAINS) < 150, 90)
+        self.until("the kernel runs faster by what the server gains", lambda: abs(self.guest.kernel_clock()["ppm"] - GAINS) < 150)
+        self.until("the drift file says so", lambda: abs(self.drift() + GAINS) < 150)
         self.assertEqual(self.log().count("System clock was stepped by"), 1, self.log())
 
         kernel = self.guest.kernel_clock()
@@ -107,7 +113,7 @@ class Clock(vm.Case):
         self.guest.must(f"{vm.SCRIPTS}/kernel_clock 0")
         self.start(f"driftfile {DRIFT}", f"server {FAST} offline")  # nothing to learn from
         self.until_logged(f"ppm read from {DRIFT}")
-        self.until("the frequency is the kernel's again", lambda: abs(self.guest.kernel_clock()["ppm"] + known) < 1, 10)
+        self.until("the frequency is the kernel's again", lambda: abs(self.guest.kernel_clock()["ppm"] + known) < 1)
         self.assertEqual(self.guest.kernel_clock()["unsync"], 1)
 
     def drift(self):
@@ -132,7 +138,7 @@ class Clock(vm.Case):
         self.put_right()
         self.shift(-30)
         self.start(f"server {RIGHT} {POLLS}", "maxslewrate 50000", f"driftfile {DRIFT}")
-        self.until("it slews", lambda: self.guest.kernel_clock()["ppm"] > 10000, 30)
+        self.until("it slews", lambda: self.guest.kernel_clock()["ppm"] > 10000)
         self.stop()
         self.assertLess(abs(self.guest.kernel_clock()["ppm"]), 1000, self.log())
         self.assertAlmostEqual(self.drift(), -self.guest.kernel_clock()["ppm"], delta=1)
@@ -149,7 +155,7 @@ class Clock(vm.Case):
         self.assertEqual(self.log().count("System clock was stepped by"), 1, self.log())
         for set_it in (lambda: self.guest.must("date -s 'now +2 hours'"), lambda: self.shift(-50)):
             set_it()
-            self.until_logged("was set by", 20)
+            self.until_logged("was set by")
             self.until_right()
 
     def test_makestep(self):
@@ -157,7 +163,7 @@ class Clock(vm.Case):
         self.start(f"server {RIGHT} {POLLS}", "makestep 1 1")
         self.until_right()
         self.shift(-20)
-        self.until("the correction has begun", lambda: abs(float(self.tracking()[4])) > 5, 30)
+        self.until("the correction has begun", lambda: abs(float(self.tracking()[4])) > 5)
         self.assertIn("200 OK", self.guest.chronyc("makestep").text)
         self.assertLess(abs(self.guest.offset()), CLOSE)
         self.assertIn("200 OK", self.guest.chronyc("makestep", "0.5", "-1").text)
@@ -166,26 +172,34 @@ class Clock(vm.Case):
 
     def test_leap_second(self):
         """leapsecmode system: the kernel is told on the day, inserts the second at midnight and knows TAI"""
-        before = MIDNIGHT - 40 - time.time()
-        # This server knows of no leap second: after it the guest is a second behind.
-        server = peers.chronyd(self.guest.host, "eve", f"bindaddress {EVE}", "local stratum 1", "allow", fast_by=before)
         lines = [f"#@ {NTP + 2 * MIDNIGHT}", *(f"{NTP + at} {tai}" for at, tai in (*LEAPS, (MIDNIGHT, 38)))]
         self.guest.must(f"printf '%s\\n' {shlex.join(lines)} >/run/leap.list")
-        self.start(f"server {EVE} {POLLS}", "makestep 0.1 3", "leapsecmode system", "leapseclist /run/leap.list", "rtcsync")
-        self.until_logged("Accepting commands")
-        if re.search("not acted upon by this version: .*leapsecmode", self.log()):
-            server.stop()
-            self.skipTest("this version does not act upon leapsecmode")
-        self.until("the kernel knows", lambda: self.guest.kernel_clock()["insert"] == 1, 90)
-        self.assertEqual(self.guest.kernel_clock()["tai"], 37)
-        self.assertEqual(self.tracking()[-1], "Insert second")
-        self.until_right(EVE)
-        self.guest.chronyc("offline")
-        self.until("midnight", lambda: float(self.guest.must("date +%s")) > MIDNIGHT, 120)
+        for lead in (40, 150, 500):  # s: a busy machine may take longer to be ready than there is
+            before = MIDNIGHT - lead - time.time()
+            # This server knows of no leap second: after it the guest is a second behind.
+            server = peers.chronyd(self.guest.host, "eve", f"bindaddress {EVE}", "local stratum 1", "allow", fast_by=before)
+            self.addCleanup(server.stop)
+            self.start(f"server {EVE} {POLLS}", "makestep 0.1 3", "leapsecmode system", "leapseclist /run/leap.list", "rtcsync")
+
+            def ready():
+                self.assertLess(abs(self.guest.offset(EVE)), CLOSE)
+                kernel, tracking = self.guest.kernel_clock(), self.tracking()
+                self.assertEqual((kernel["insert"], kernel["tai"], tracking[-1]), (1, 37, "Insert second"), self.state())
+                self.guest.chronyc("offline")
+                self.assertLess(time.time() + before, MIDNIGHT - 2)
+            try:
+                labs.eventually(ready, timeout=MIDNIGHT - 3 - before - time.time())
+                break
+            except AssertionError:
+                if lead == 500:
+                    raise
+                self.stop()
+                server.stop()
+                self.setUp()
+        self.until("midnight", lambda: float(self.guest.must("date +%s")) > MIDNIGHT)
         self.assertAlmostEqual(self.guest.offset(EVE), 1, delta=CLOSE)
         self.assertEqual(self.guest.kernel_clock()["tai"], 38)
-        self.until("it is over", lambda: self.guest.kernel_clock()["insert"] == 0 and self.tracking()[-1] == "Normal", 60)
-        server.stop()
+        self.until("it is over", lambda: self.guest.kernel_clock()["insert"] == 0 and self.tracking()[-1] == "Normal")
 
     def test_hands_off(self):
         """-x follows the server and serves its time, but the clock and its frequency stay as they are"""
@@ -195,7 +209,7 @@ class Clock(vm.Case):
         before, kernel = self.guest.offset(), self.guest.kernel_clock()
         self.start(f"server {RIGHT} {POLLS}", "makestep 0.1 3", "rtcsync", f"driftfile {DRIFT}", "allow", options="-x")
         self.until_logged("Selected source")
-        self.until("it serves the server's time", lambda: abs(self.guest.offset("127.0.0.1") - before) < CLOSE, 30)
+        self.until("it serves the server's time", lambda: abs(self.guest.offset("127.0.0.1") - before) < CLOSE)
         self.stop()
         after = self.guest.kernel_clock()
         self.assertAlmostEqual(self.guest.offset(), before, delta=CLOSE)

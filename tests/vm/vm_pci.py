@@ -8,7 +8,6 @@ whose igb stamps what it sends in hardware. Both are on one clock here, the gues
 import collections
 import os
 import re
-import time
 import unittest
 
 import vm  # first: it finds tests/e2e
@@ -63,10 +62,10 @@ class Pci(vm.Case):
 
     def serve(self, *directives, plane=AT):
         self.start(*SERVE, plane, *directives, options="-x")
-        self.until_logged("data plane link", 180)  # a busy machine and all of DPDK's drivers over 9p
+        self.until_logged("data plane link")  # all of DPDK's drivers over 9p
 
-    def ping(self, address, count=3):
-        return self.guest.run(f"ping -n -c {count} -i 0.2 -w 10 {address}")
+    def ping(self, address, count=3, timeout=60):
+        return self.guest.run(f"ping -n -c {count} -i 0.2 -w {timeout} {address}")
 
     def refused(self, plane, *directives):
         output = self.guest.run(f"timeout 150 {world.wiretimed()} -d -x 'user root' 'cmdport 0' '{plane}' "
@@ -87,7 +86,7 @@ class Pci(vm.Case):
     def check_serves(self, *addresses):
         for address in addresses:
             self.assertEqual(self.ping(address).code, 0, f"{address}\n{self.log()}")
-            self.assertLess(abs(self.guest.offset(address)), CLOSE)
+            labs.eventually(lambda: self.assertLess(abs(self.guest.offset(address)), CLOSE))
 
     def client(self, command):
         """Runs a second daemon until the end of the test."""
@@ -102,10 +101,13 @@ class Pci(vm.Case):
         def stamped():
             report = self.client_says(f"ntpdata {OURS}")
             return re.search(r"TX timestamping : Hardware", report) and re.search(r"Total good RX +: ([5-9]|\d\d)", report)
-        self.until("the client uses hardware stamps", stamped, 90)
-        report = self.client_says(f"ntpdata {OURS}")
-        self.assertIn("RX timestamping : Kernel", report)  # igb stamps only PTP on the way in
-        self.assertLess(abs(float(re.search(r"(?m)^Offset +: (\S+) seconds", report).group(1))), CLOSE, report)
+        self.until("the client uses hardware stamps", stamped)
+
+        def agrees():
+            report = self.client_says(f"ntpdata {OURS}")
+            self.assertIn("RX timestamping : Kernel", report)  # igb stamps only PTP on the way in
+            self.assertLess(abs(float(re.search(r"(?m)^Offset +: (\S+) seconds", report).group(1))), CLOSE, report)
+        labs.eventually(agrees)
 
     def state(self):
         return f"{self.log()}\n--- client\n{self.guest.run('cat /run/client.log').text}\n{self.client_says(f'ntpdata {OURS}')}"
@@ -127,12 +129,13 @@ class Pci(vm.Case):
     def give_to_kernel(self):
         """The card, under the kernel's own driver, in a namespace of its own until the end of the test."""
         self.bind("igb")
-        self.assertLess(abs(self.phc()["ahead"]), CLOSE)  # which the kernel sets then
+        now = self.phc()
+        self.assertLess(abs(now["ahead"]), CLOSE + now["width"])  # which the kernel sets then
         self.guest.must(f"ip netns add other; ip link set eth1 netns other; ip -n other link set eth1 up; "
                         f"ip -n other address add {KERNELS}/24 dev eth1")
-        self.addCleanup(self.until, "the card is back", lambda: self.guest.run("ip link show eth1").code == 0, 20)
+        self.addCleanup(self.until, "the card is back", lambda: self.guest.run("ip link show eth1").code == 0)
         self.addCleanup(self.guest.must, "ip netns delete other")
-        self.until("the link is up", lambda: "state UP" in self.guest.run("ip -n other link show eth1").text, 20)
+        self.until("the link is up", lambda: "state UP" in self.guest.run("ip -n other link show eth1").text)
 
     def check_kernel_has_it(self):
         """The card works under the kernel's own driver."""
@@ -159,7 +162,7 @@ class Uio(Pci):
         """a port with a vlan serves tagged clients and nobody else"""
         self.serve(plane=f"dataplane pci {CARD} address {TAGGED}/24 address {OURS}/24 vlan 7")
         self.check_serves(TAGGED)
-        self.assertNotEqual(self.ping(OURS, 1).code, 0)
+        self.assertNotEqual(self.ping(OURS, 1, 5).code, 0)
 
     def test_queues(self):
         """two queues: every client is served, whichever it meets"""
@@ -167,7 +170,7 @@ class Uio(Pci):
         sources = [f"10.96.0.{100 + n}" for n in range(4)]
         self.guest.must("; ".join(f"ip address add {a}/24 dev eth2" for a in sources))
         for source in sources:
-            self.assertEqual(self.guest.run(f"ping -n -c 1 -w 5 -I {source} {OURS}").code, 0, source)
+            self.assertEqual(self.guest.run(f"ping -n -c 1 -w 60 -I {source} {OURS}").code, 0, source)
         self.check_serves(OURS, OURS6)
         self.guest.must("; ".join(f"ip address delete {a}/24 dev eth2" for a in sources))
 
@@ -176,13 +179,13 @@ class Uio(Pci):
         self.serve()
         self.check_serves(OURS)
         self.guest.monitor("set_link card0 off")
-        self.until_logged("state=down", 20)
+        self.until_logged("state=down")
         self.guest.must(f"ip neighbour replace {OURS} lladdr 02:00:00:00:00:99 dev eth2 nud stale; "
                         f"ip neighbour replace {OURS6} lladdr 02:00:00:00:00:99 dev eth2 nud stale")
         self.guest.monitor("set_link card0 on")
-        self.until("the link is up again", lambda: self.log().count("state=up") == 2, 20)
+        self.until("the link is up again", lambda: self.log().count("state=up") == 2)
         for address in (OURS, OURS6):
-            self.until(f"{address} was announced", lambda: MAC in self.guest.run(f"ip neighbour show {address}").text, 10)
+            self.until(f"{address} was announced", lambda: MAC in self.guest.run(f"ip neighbour show {address}").text)
         self.check_serves(OURS, OURS6)
 
     def test_restart(self):
@@ -220,12 +223,12 @@ class Uio(Pci):
         def interleaved():
             report = self.client_says(f"ntpdata {THEIRS}")
             return re.search(r"Interleaved +: Yes", report) and re.search(r"Total good RX +: ([5-9]|\d\d)", report)
-        self.until("the client is interleaved", interleaved, 90)
+        self.until("the client is interleaved", interleaved)
 
         def counts():
             return {name: int(count) for name, count in re.findall(r"(?m)^chrony_serverstats_(\w+)_total (\d+)$", self.metrics())}
         # The first replies leave before the card's clock is known well enough.
-        self.until("replies tell the hardware's time", lambda: counts()["ntp_hw_tx_timestamps"] > 2, 90)
+        self.until("replies tell the hardware's time", lambda: counts()["ntp_hw_tx_timestamps"] > 2)
         now = counts()
         self.assertGreater(now["interleaved_ntp_packets"], 2, now)
         self.assertEqual(now["ntp_hw_rx_timestamps"], 0, now)  # igb stamps only PTP on the way in
@@ -235,13 +238,28 @@ class Uio(Pci):
         """refclock PHC: the other card's clock is read and believed"""
         self.client(f"{world.wiretimed()} -d -x 'user root' 'pidfile /run/client.pid' 'cmdport 0' 'port 0' "
                     "'bindcmdaddress /run/client/sock' 'refclock PHC eth2 poll 0 refid CARD'")
-        self.until("the clock is selected", lambda: "#* CARD" in self.client_says("sources"), 90)
-        self.assertLess(abs(float(self.client_says("-c sources").split(",")[7])), CLOSE)
+        self.until("the clock is selected", lambda: "#* CARD" in self.client_says("sources"))
+        labs.eventually(lambda: self.assertLess(abs(float(self.client_says("-c sources").split(",")[7])), CLOSE))
 
     def test_nic_clock(self):
         """DPDK's clock of the card is mapped to the guest's to within microseconds, also after it was set; it cannot be steered"""
+        labs.eventually(self.probe_fits, timeout=300)
+        self.serve()
+        self.until("the daemon's map is ready", lambda: self.nic_clock(CARD).get("ready") == 1)
+        self.assertIn('method="timesync",phc="free"', self.metrics())
+
+        def fits():
+            now = self.nic_clock(CARD)
+            self.assertLess(now["error_bound_seconds"], MAP_NS * 1e-9)
+            self.assertGreater(now["readings_total taken"], 8)
+            self.assertNotIn("offset_seconds", now)  # nobody keeps it on any time
+        labs.eventually(fits)
+        self.stop()
+        self.assertIn("the frequency of this NIC's clock cannot be set through this DPDK and driver", self.refused(AT + " phc utc"))
+
+    def probe_fits(self):
         probe = os.environ["WIRETIME_NIC_CLOCK_PROBE"]
-        lines = self.guest.must(f"{probe} {CARD}", 120).strip().splitlines()[-2:]
+        lines = self.guest.must(f"{probe} {CARD}").strip().splitlines()[-2:]
         for phase, line in zip(("free", "stepped"), lines):
             self.assertTrue(line.startswith(phase), lines)
             now = self.figures(line)
@@ -251,16 +269,6 @@ class Uio(Pci):
             self.assertLess(now["bound_ns"], MAP_NS)
             self.assertLess(abs(now["fast_ppm"]), 500)  # both count the same seconds; the guest's are slewed
             self.assertEqual(now["restarted"], int(phase == "stepped"))
-
-        self.serve()
-        self.until("the daemon's map is ready", lambda: self.nic_clock(CARD).get("ready") == 1, 20)
-        self.assertIn('method="timesync",phc="free"', self.metrics())
-        now = self.nic_clock(CARD)
-        self.assertLess(now["error_bound_seconds"], MAP_NS * 1e-9)
-        self.assertGreater(now["readings_total taken"], 8)
-        self.assertNotIn("offset_seconds", now)  # nobody keeps it on any time
-        self.stop()
-        self.assertIn("the frequency of this NIC's clock cannot be set through this DPDK and driver", self.refused(AT + " phc utc"))
 
     def check_both_clocks(self):
         self.until("the guest's clock is right", lambda: abs(self.guest.offset()) < CLOSE)
@@ -279,17 +287,17 @@ class Uio(Pci):
         self.assertGreater(abs(self.phc()["ahead"]), 1000)
         self.start(f"server {vm.HOST} iburst minpoll 0 maxpoll 1", "makestep 0.1 -1", "rtcsync", "allow", "workeridle nap",
                    "metricsport 9123", "dataplane af_packet eth1 phc utc", f"driftfile {DRIFT} interval 5")
-        self.until_logged("System clock was stepped by", 180)
+        self.until_logged("System clock was stepped by")
         self.check_both_clocks()
         self.assertEqual(self.guest.kernel_clock()["unsync"], 0)
         self.until("the metrics say so", lambda: abs(self.nic_clock("eth1").get("offset_seconds", 1)) < PHC_CLOSE)
         self.assertGreaterEqual(self.nic_clock("eth1")["steps_total"], 1)
 
         self.guest.must("date -s 'now -2 hours'")
-        self.until_logged("was set by", 20)
+        self.until_logged("was set by")
         self.check_both_clocks()
         self.phc(shift=0.7)
-        self.until("its having been set is counted", lambda: self.nic_clock("eth1")["readings_total restarted"] >= 1, 20)
+        self.until("its having been set is counted", lambda: self.nic_clock("eth1")["readings_total restarted"] >= 1)
         self.check_both_clocks()
 
         self.until("the drift file", lambda: self.guest.run(f"[ -s {DRIFT} ]").code == 0)
