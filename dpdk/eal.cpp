@@ -13,6 +13,7 @@
 
 #include "dpdk/devargs.hpp"
 #include "dpdk/interrupt_gate.hpp"
+#include "os/scheduling.hpp"
 
 namespace wiretime::dpdk {
 
@@ -26,8 +27,8 @@ std::size_t mebibytes(std::size_t bytes) {
 
 Result<void> check_cpu(std::string_view directive, unsigned cpu, const Host& host) {
   if (std::find(host.cpus.begin(), host.cpus.end(), cpu) != host.cpus.end()) return {};
-  return fail(
-      fmt::format("{}: CPU {} does not exist on this machine ({})", directive, cpu, format_cpus(host.cpus)));
+  return fail(fmt::format("{}: CPU {} does not exist on this machine ({})", directive, cpu,
+                          os::format_cpu_list(host.cpus)));
 }
 
 Result<void> check_cpus(const EalOptions& options, const Host& host) {
@@ -46,7 +47,7 @@ Result<void> check_cpus(const EalOptions& options, const Host& host) {
 
 // "0@(0-3),1@2,2@3": lcore 0 is the control thread, then the workers in the order of the configuration.
 std::string lcores(const EalOptions& options, const Host& host) {
-  const std::string everywhere = fmt::format("({})", format_cpus(host.affinity));
+  const std::string everywhere = fmt::format("({})", os::format_cpu_list(host.affinity));
   std::string text =
       fmt::format("0@{}", options.control_cpu ? fmt::to_string(*options.control_cpu) : everywhere);
   if (options.worker_cpus.empty()) text += ",1@" + everywhere;
@@ -155,10 +156,10 @@ Result<std::unique_ptr<Eal>> Eal::start(const EalOptions& options, DriverLog& lo
   if (!plan) return tl::make_unexpected(plan.error());
   // EAL aborts the process when a thread cannot go where it was told.
   for (const unsigned cpu : wanted.worker_cpus)
-    if (!may_run_on(cpu))
+    if (!os::check_cpu(cpu))
       return fail(
           fmt::format("{}: CPU {} is closed to this process by its cpuset", wanted.worker_option, cpu));
-  if (wanted.control_cpu && !may_run_on(*wanted.control_cpu))
+  if (wanted.control_cpu && !os::check_cpu(*wanted.control_cpu))
     return fail(
         fmt::format("controlcpu: CPU {} is closed to this process by its cpuset", *wanted.control_cpu));
 

@@ -18,13 +18,6 @@ struct Host {
 
 [[nodiscard]] Host read_host();
 
-// Whether this process may run there at all: cpusets forbid CPUs that exist.
-[[nodiscard]] bool may_run_on(unsigned cpu);
-
-// "0-3,8": how the kernel and our configuration write CPU lists.
-[[nodiscard]] std::string format_cpus(const std::vector<unsigned>& cpus);
-[[nodiscard]] std::vector<unsigned> parse_cpus(const std::string& text);
-
 // The names of the network interfaces in our namespace, for messages: "eth0, lo".
 [[nodiscard]] std::string interface_names();
 

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "dpdk/devargs.hpp"
-#include "dpdk/host.hpp"
+#include "os/scheduling.hpp"
 
 namespace wiretime::dpdk {
 
@@ -75,7 +75,7 @@ Result<void> check_queues(std::span<const Config> ports, std::size_t workers, st
 std::vector<std::string> remote_warnings(std::span<const PlacedQueue> queues) {
   std::vector<std::string> warnings;
   const auto listed = [](const std::set<unsigned>& numbers) {
-    return format_cpus({numbers.begin(), numbers.end()});
+    return os::format_cpu_list(std::vector<unsigned>{numbers.begin(), numbers.end()});
   };
   for (std::size_t i = 0; i < queues.size();) {
     const PlacedQueue& first = queues[i];

@@ -43,7 +43,8 @@ std::optional<unsigned> parse_cpu(std::string_view text) {
   return value;
 }
 
-// /sys may be hidden by a sandbox: then the process's own mask is the best there is.
+}  // namespace
+
 std::vector<unsigned> cpus_of_this_process() {
   std::vector<unsigned> cpus;
   CpuMask mask;
@@ -52,8 +53,6 @@ std::vector<unsigned> cpus_of_this_process() {
       if (mask.has(cpu)) cpus.push_back(cpu);
   return cpus;
 }
-
-}  // namespace
 
 std::optional<std::vector<unsigned>> parse_cpu_list(std::string_view text) {
   std::vector<unsigned> cpus;
@@ -94,6 +93,7 @@ std::vector<unsigned> online_cpus() {
     if (list.back() == '\n') list.remove_suffix(1);
     if (auto cpus = parse_cpu_list(list)) return *cpus;
   }
+  // /sys may be hidden by a sandbox: then the process's own mask is the best there is.
   return cpus_of_this_process();
 }
 

@@ -17,7 +17,8 @@ namespace wiretime::os {
 // The inverse: "0-2,5".
 [[nodiscard]] std::string format_cpu_list(std::span<const unsigned> ascending);
 
-[[nodiscard]] std::vector<unsigned> online_cpus();
+[[nodiscard]] std::vector<unsigned> online_cpus();           // ascending
+[[nodiscard]] std::vector<unsigned> cpus_of_this_process();  // the calling thread's mask, ascending
 // That `cpu` exists, is online and may be used by this process (cpuset, container).
 [[nodiscard]] Result<void> check_cpu(unsigned cpu);
 // The calling thread runs only on these from now on; threads it makes inherit that.

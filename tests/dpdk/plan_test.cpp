@@ -156,14 +156,6 @@ TEST_CASE("memory grows with every queue") {
   CHECK(memory_needed({port(Kind::memif, "/m"), port(Kind::memif, "/n")}) == two);
 }
 
-TEST_CASE("CPU lists are read and written as the kernel writes them") {
-  CHECK(parse_cpus("0-3,8\n") == std::vector<unsigned>{0, 1, 2, 3, 8});
-  CHECK(parse_cpus("").empty());
-  CHECK(parse_cpus("x").empty());
-  CHECK(format_cpus({0, 1, 2, 3, 8}) == "0-3,8");
-  CHECK(format_cpus({5}) == "5");
-}
-
 TEST_CASE("a memif socket left behind is removed, one in use and any other file are not") {
   const TemporaryDirectory directory;
   const std::string path = directory.path + "/m.sock";
