@@ -201,6 +201,9 @@ Result<void> DataPlane::open_ports(const DataPlaneOptions& options) {
       compensated.compensation = nic_options.transmit_compensation;
       served->transmit = std::make_unique<TransmitStamps>(p.name(), p.launch_field(),
                                                           static_cast<double>(rte_get_tsc_hz()), compensated);
+    } else {
+      log_.info("{}", os::fields("transmit timestamps", "port", p.name(), "rung",
+                                 name(clock::TransmitRung::plain), "launch", "no", "stamps", "no"));
     }
     infos_.push_back(
         {p.name(), p.driver(), config.kind, p.mac(), config.queues, false, 0, {}, {}, {}, {}, {}, {}});

@@ -61,7 +61,11 @@ struct TransmitPath {
   LaunchField launch;
 };
 
-// The transmit side of one queue.
+// The transmit side of one queue. Several queues of a port share its wire and do not know of each other: in
+// which order the NIC takes their frames nobody knows beforehand, so that one account of the wire for all of
+// them would halve their errors, not end them, and cost every burst a cache line that other CPUs write.
+// Half-empty wires do not show it; of fuller ones the samples' spread tells, and the port steps down at its
+// limit (tests/unit/clock/transmit_sharing_test.cpp).
 class TransmitQueue {
  public:
   explicit TransmitQueue(const TransmitPath& path) : path_{path} {}

@@ -132,6 +132,9 @@ TEST_CASE(
   const auto steering = Steering::attach(config_for("wtserver"));
   REQUIRE(error_of(steering) == "no error");
   CHECK(bound_to_device(steering->program_id()) == steering->no_hardware_time().empty());
+  // What attach() says is not all there is: this driver has it, so nothing less will do.
+  const auto features = driver_features(if_nametoindex("wtserver"));
+  if (features && features->receive_stamps) CHECK(bound_to_device(steering->program_id()));
   CHECK(steering->limitation().empty());
 }
 

@@ -3,6 +3,7 @@
 """A Prometheus scrape: well-formed text, the names operators already graph, and counters that move with the traffic."""
 import re
 import socket
+import struct
 import unittest
 
 import lab as labs
@@ -110,7 +111,80 @@ class Metrics:
                 connection.close()
 
 
+# As chronyc 4.4 and later asks for server statistics, through the daemon's socket (Debian 12's asks for fewer).
+ASK_SERVERSTATS = """
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.settimeout(5)
+s.bind("/run/chrony/ask.sock")
+os.chmod("/run/chrony/ask.sock", 0o666)
+try:
+    s.sendto(bytes([6, 1, 0, 0, 0, 54, 0, 0]) + bytes(188), "/run/chrony/chronyd.sock")
+    print(s.recv(1024).hex())
+finally:
+    os.unlink("/run/chrony/ask.sock")
+"""
+
+
+class Rungs:
+    """Which rung of the ladders of timestamps a port stands on is said alike by log, metrics and statistics."""
+    transport = None
+    RECEIVE = {"af_xdp": "xdp", "af_packet": "tsc", "memif": "tsc"}  # veth has no hardware clock
+    STAMPED_BY = {"kernel": "kernel", "af_xdp": "kernel", "af_packet": "daemon", "memif": "daemon"}
+
+    setUpClass = Metrics.__dict__["setUpClass"]
+
+    def test_log(self):
+        """the log names the receive rung, what is best, and the transmit rung, once for the port"""
+        rung = self.RECEIVE.get(self.transport)
+        if rung is None:
+            self.skipTest("kernel sockets are no port")
+        said = re.findall(r"receive rung port=(\S+) rung=(\S+) best=(\S+)", self.world.daemon.log)
+        self.assertEqual([words[1:] for words in said], [(rung, rung)], self.world.daemon.log)
+        self.assertEqual(re.findall(r"transmit timestamps port=(\S+) rung=(\S+) launch=(\S+) stamps=(\S+)", self.world.daemon.log),
+                         [(said[0][0], "plain", "no", "no")], self.world.daemon.log)
+
+    def test_metrics(self):
+        """of the rungs the one in use is 1, the others that there are 0"""
+        rung = self.RECEIVE.get(self.transport)
+        for family, used, others in (("wiretime_receive_rung", rung, ("hardware", "xdp", "tsc")),
+                                     ("wiretime_transmit_rung", "plain" if rung else None, ("launch", "predicted", "plain"))):
+            seen = {name: self.world.metric(family, rung=name) for name in others}
+            self.assertEqual([name for name, value in seen.items() if value == 1], [used] if used else [], f"{family} {seen}")
+            self.assertNotIn(2, seen.values())
+        if rung:
+            self.assertIn(f'timestamp_rung="receive: {rung}', self.world.metrics_text())
+
+    def serverstats(self):
+        """(by the daemon, by the kernel, by hardware): receive and transmit timestamps"""
+        output = self.world.server.run(["/usr/bin/python3", "-c", ASK_SERVERSTATS])
+        self.assertEqual(output.code, 0, str(output))
+        reply = bytes.fromhex(output.text.strip())
+        self.assertEqual((len(reply), struct.unpack_from(">H", reply, 6)[0]), (196, 25), reply.hex())
+        counts = struct.unpack_from(">17Q", reply, 28)
+        return counts[11::2], counts[12::2]
+
+    def test_counted(self):
+        """replies are counted by whom their request was stamped on receipt, and they on transmission: once each"""
+        names = ("daemon", "kernel", "hw")
+
+        def scraped():
+            return tuple(tuple(int(self.world.metric(f"chrony_serverstats_ntp_{name}_{way}_timestamps_total")) for name in names) for way in ("rx", "tx"))
+        before = self.serverstats()
+        self.assertEqual(scraped(), before)
+        for _ in range(11):
+            self.assertIsNotNone(self.world.ask(world.V4))
+        for _ in range(6):
+            self.assertIsNotNone(self.world.ask(world.V6))
+        after = self.serverstats()
+        self.assertEqual(scraped(), after)
+        grew = [tuple(late - early for late, early in zip(*pair)) for pair in zip(after, before)]
+        by = self.STAMPED_BY[self.transport]
+        self.assertEqual(grew, [tuple(17 if name == by else 0 for name in names), (17, 0, 0)])
+
+
 globals().update(world.per_transport(Metrics, ("kernel", "af_xdp")))
+globals().update(world.per_transport(Rungs, prefix="Rungs"))
 
 
 if __name__ == "__main__":
