@@ -14,8 +14,11 @@
 
 #include "base/seqlock.hpp"
 #include "base/time.hpp"
+#include "clock/arrival_map.hpp"
 #include "clock/nic_snapshot.hpp"
+#include "clock/snapshot.hpp"
 #include "ebpf/steer.h"
+#include "server/worker_state.hpp"
 
 namespace wiretime::dpdk {
 
@@ -87,25 +90,115 @@ struct LastStamps {
   void next_burst() noexcept { before = newest; }
 };
 
-// What the NIC said when it received the frame, by its own clock: in the mbuf, or through the XDP program.
-[[nodiscard]] inline std::optional<std::uint64_t> nic_stamp(const rte_mbuf* frame, const NicStamps& stamps,
-                                                            const steer_metadata* metadata) noexcept {
-  if (metadata != nullptr && metadata->hardware_time != 0) return metadata->hardware_time;
-  if ((frame->ol_flags & stamps.flag) == 0) return std::nullopt;
+// Of a frame that has one.
+[[nodiscard]] inline std::uint64_t mbuf_stamp(const rte_mbuf* frame, const NicStamps& stamps) noexcept {
   rte_mbuf_timestamp_t stamp;
   std::memcpy(&stamp, reinterpret_cast<const std::byte*>(frame) + stamps.field, sizeof stamp);
   return stamp;
 }
 
-// The time of the end of a frame so stamped. `map`: of the NIC's clock.
-[[nodiscard]] inline clock::NicSnapshot::Arrival nic_time(const rte_mbuf* frame,
-                                                          std::optional<std::uint64_t> stamp,
-                                                          const clock::NicSnapshot& map, Ticks seen,
-                                                          LastStamps& last) noexcept {
-  constexpr std::uint32_t kChecksum = 4;  // bytes, behind the frame
-  if (!stamp) return {{}, clock::StampVerdict::missing};
-  last.newest = *stamp;
-  return map.arrival_of(*stamp, seen, frame->pkt_len + kChecksum, last.before);
+// What the NIC said when it received the frame, by its own clock: in the mbuf, or through the XDP program.
+[[nodiscard]] inline std::optional<std::uint64_t> nic_stamp(const rte_mbuf* frame, const NicStamps& stamps,
+                                                            const steer_metadata* metadata) noexcept {
+  if (metadata != nullptr && metadata->hardware_time != 0) return metadata->hardware_time;
+  if ((frame->ol_flags & stamps.flag) == 0) return std::nullopt;
+  return mbuf_stamp(frame, stamps);
 }
+
+// The receive side of one queue.
+struct ReceivePath {
+  NicStamps nic_stamps;
+  bool xdp_metadata = false;  // frames carry the XDP program's receive time, and maybe the NIC's
+  clock::NicSnapshot nic{};
+  LastStamps last{};
+};
+
+// The frames of one burst, which was here by `seen`: when each came, by the best rung whose stamp can be
+// used. The time of the burst is the last.
+class ReceiveBurst {
+ public:
+  struct Arrived {
+    NtpTimestamp time;
+    server::Stamp by;
+  };
+
+  ReceiveBurst(ReceivePath& path, Ticks seen, const clock::TimeSnapshot& time, const ClockOffsets& offsets,
+               server::WorkerState& state) noexcept
+      : path_{path},
+        seen_{seen},
+        time_{time},
+        offsets_{offsets},
+        state_{state},
+        map_{load(path), time, seen},
+        quick_{map_.usable() && path.nic_stamps.clock != nullptr && !path.xdp_metadata} {}
+  ReceiveBurst(const ReceiveBurst&) = delete;
+  ReceiveBurst& operator=(const ReceiveBurst&) = delete;
+  ~ReceiveBurst() {
+    state_.nic_stamps.add(clock::StampVerdict::good, good_);
+    path_.last.next_burst();
+  }
+
+  [[nodiscard]] Arrived arrival_of(rte_mbuf* frame) noexcept {
+    if (__builtin_expect(quick_ && (frame->ol_flags & path_.nic_stamps.flag) != 0, true)) {
+      const std::uint64_t stamp = mbuf_stamp(frame, path_.nic_stamps);
+      path_.last.newest = stamp;
+      NtpTimestamp arrival;
+      if (__builtin_expect(map_.tell(stamp, length_of(frame), path_.last.before, arrival), true)) {
+        ++good_;
+        return {arrival, server::Stamp::receive_hardware};
+      }
+    }
+    return any_arrival(frame);
+  }
+
+ private:
+  [[nodiscard]] static const clock::NicSnapshot& load(ReceivePath& path) noexcept {
+    if (path.nic_stamps.clock != nullptr) (void)path.nic_stamps.clock->try_load(path.nic);
+    return path.nic;
+  }
+
+  [[nodiscard]] static std::uint32_t length_of(const rte_mbuf* frame) noexcept {
+    constexpr std::uint32_t kChecksum = 4;  // bytes, behind the frame
+    return frame->pkt_len + kChecksum;
+  }
+  // Whatever the port and the stamp are like.
+  [[gnu::noinline]] Arrived any_arrival(rte_mbuf* frame) noexcept {
+    const auto metadata = path_.xdp_metadata ? claim_xdp_metadata(frame) : std::nullopt;
+    if (path_.nic_stamps.clock != nullptr) {
+      NtpTimestamp arrival;
+      const auto verdict = nic_time(frame, metadata ? &*metadata : nullptr, arrival);
+      state_.nic_stamps.add(verdict);
+      if (clock::is_usable(verdict)) return {arrival, server::Stamp::receive_hardware};
+    }
+    if (path_.xdp_metadata) {
+      const ReceiveTime stamp = metadata ? xdp_time(*metadata, offsets_, map_.now()) : ReceiveTime{};
+      state_.xdp_stamps.add(stamp.verdict);
+      if (stamp.verdict == clock::StampVerdict::good) return {stamp.time, server::Stamp::receive_kernel};
+    }
+    return {map_.now(), server::Stamp::receive_daemon};
+  }
+  // The time of the end of a frame that the NIC stamped. `arrival`: only of a usable one.
+  [[nodiscard]] clock::StampVerdict nic_time(const rte_mbuf* frame, const steer_metadata* metadata,
+                                             NtpTimestamp& arrival) noexcept {
+    const auto stamp = nic_stamp(frame, path_.nic_stamps, metadata);
+    if (!stamp) return clock::StampVerdict::missing;
+    path_.last.newest = *stamp;
+    const std::uint32_t length = length_of(frame);
+    if (map_.usable() && map_.tell(*stamp, length, path_.last.before, arrival))
+      return clock::StampVerdict::good;
+    const auto judged = path_.nic.arrival_of(*stamp, seen_, length, path_.last.before);
+    arrival = time_.time_at(judged.ticks);
+    return judged.verdict;
+  }
+
+  ReceivePath& path_;
+  const Ticks seen_;
+  const clock::TimeSnapshot& time_;
+  const ClockOffsets& offsets_;
+  server::WorkerState& state_;
+  const clock::ArrivalMap map_;
+  const bool quick_;        // the NIC's stamps are in mbufs and can be told
+  std::uint64_t good_ = 0;  // so told
+};
 
 }  // namespace wiretime::dpdk

@@ -77,7 +77,7 @@ void Worker::add_queue(const PortQueue& queue) {
   queues_.push_back(
       {queue,
        net::RateLimiter{rte_get_tsc_hz(), kNeighborAnswersPerSecond, kNeighborBurst, os::read_tsc()},
-       {},
+       {queue.nic_stamps, queue.xdp_metadata},
        TransmitQueue{queue.transmit}});
   patience_ = rte_get_tsc_hz() / kPatiencePerSecond;
 }
@@ -140,8 +140,6 @@ unsigned Worker::serve(Queue& q) noexcept {
   const Ticks arrival = os::read_tsc();
   (void)channels_.time.try_load(snapshot_);  // contended: the last one is good enough
 
-  if (q.nic_stamps.clock != nullptr) (void)q.nic_stamps.clock->try_load(q.nic);
-
   unsigned count = take_in(q, {received.data(), n}, arrival);
   const server::LocalAddresses& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
   server::answer({frames_.data(), count}, snapshot_, *tables_, ours, *q.state);
@@ -153,27 +151,9 @@ unsigned Worker::serve(Queue& q) noexcept {
   return n;
 }
 
-// Of the best rung whose stamp can be used; `now`, the time of the burst, is the last.
-inline Worker::Arrived Worker::best_time(Queue& q, rte_mbuf* frame, Ticks arrival,
-                                         NtpTimestamp now) noexcept {
-  const auto metadata = q.xdp_metadata ? claim_xdp_metadata(frame) : std::nullopt;
-  if (q.nic_stamps.clock != nullptr) {
-    const auto said = nic_stamp(frame, q.nic_stamps, metadata ? &*metadata : nullptr);
-    const auto stamp = nic_time(frame, said, q.nic, arrival, q.last_stamps);
-    q.state->nic_stamps.add(stamp.verdict);
-    if (stamp.usable()) return {snapshot_.time_at(stamp.ticks), server::Stamp::receive_hardware};
-  }
-  if (q.xdp_metadata) {
-    const ReceiveTime stamp = metadata ? xdp_time(*metadata, offsets_, now) : ReceiveTime{};
-    q.state->xdp_stamps.add(stamp.verdict);
-    if (stamp.verdict == clock::StampVerdict::good) return {stamp.time, server::Stamp::receive_kernel};
-  }
-  return {now, server::Stamp::receive_daemon};
-}
-
 // Mbufs become frames with a receive time; those that cannot be frames end here.
 unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival) noexcept {
-  const NtpTimestamp now = snapshot_.time_at(arrival);
+  ReceiveBurst burst{q.in, arrival, snapshot_, offsets_, *q.state};
   unsigned count = 0;
   for (rte_mbuf* m : received) {
     server::Frame& frame = frames_[count];
@@ -185,12 +165,11 @@ unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival)
       rte_pktmbuf_free(m);
       continue;
     }
-    const Arrived arrived = best_time(q, m, arrival, now);
+    const ReceiveBurst::Arrived arrived = burst.arrival_of(m);
     frame.receive = arrived.time;
     stamps_[count] = arrived.by;
     mbufs_[count++] = m;
   }
-  q.last_stamps.next_burst();
   return count;
 }
 

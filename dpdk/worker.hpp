@@ -82,18 +82,12 @@ class Worker {
  private:
   struct Queue : PortQueue {
     net::RateLimiter neighbor_limit;
-    clock::NicSnapshot nic{};
+    ReceivePath in{nic_stamps, xdp_metadata};
     TransmitQueue out{transmit};
     bool peer_away = false;  // did not take the last burst
-    LastStamps last_stamps{};
-  };
-  struct Arrived {
-    NtpTimestamp time;
-    server::Stamp by;
   };
 
   unsigned serve(Queue& q) noexcept;
-  [[nodiscard]] Arrived best_time(Queue& q, rte_mbuf* frame, Ticks arrival, NtpTimestamp now) noexcept;
   [[nodiscard]] unsigned take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival) noexcept;
   [[nodiscard]] unsigned sort_out(Queue& q, unsigned count, Ticks now) noexcept;
   void send(Queue& q, unsigned count, const clock::Departure& departure) noexcept;

@@ -14,7 +14,7 @@
 
 #include "allocations.hpp"
 #include "base/bytes.hpp"
-#include "dpdk/client_memory.hpp"
+#include "measure.hpp"
 #include "net/checksum.hpp"
 #include "net/plain_frame.hpp"
 #include "routing_table.hpp"
@@ -23,6 +23,8 @@
 using namespace wiretime;
 using net::test::Bytes;
 using net::test::Spec;
+using perf::Cycles;
+using perf::table_for;
 
 namespace {
 
@@ -112,32 +114,6 @@ class Traffic {
   Bytes frame_;
   bool ipv6_;
   std::size_t l3_;
-};
-
-std::unique_ptr<ntp::ClientTable> table_for(const ntp::ClientCapacity& capacity) {
-  return std::make_unique<ntp::ClientTable>(capacity, std::array<std::uint64_t, 2>{3, 4},
-                                            dpdk::client_memory);
-}
-
-// Cycles of each burst: their quantiles shrug off what interrupts a shared machine.
-class Cycles {
- public:
-  Cycles() { bursts_.reserve(1 << 22); }
-  void add(std::uint64_t cycles) {
-    if (bursts_.size() < bursts_.capacity()) bursts_.push_back(static_cast<std::uint32_t>(cycles));
-  }
-  void report(benchmark::State& state) {
-    const auto quantile = [&](std::size_t percent) {
-      const auto at = bursts_.begin() + static_cast<std::ptrdiff_t>(bursts_.size() * percent / 100);
-      std::nth_element(bursts_.begin(), at, bursts_.end());
-      return static_cast<double>(*at) / server::kBurstSize;
-    };
-    state.counters["cycles/request"] = quantile(50);
-    state.counters["tenth_percentile"] = quantile(10);
-  }
-
- private:
-  std::vector<std::uint32_t> bursts_;
 };
 
 class Burst {

@@ -33,6 +33,11 @@ enum class StampVerdict : std::uint8_t {
   return kNames[static_cast<std::size_t>(verdict)];
 }
 
+// A stamp that tells when the frame came.
+[[nodiscard]] constexpr bool is_usable(StampVerdict verdict) noexcept {
+  return verdict == StampVerdict::good || verdict == StampVerdict::repaired;
+}
+
 struct NicSnapshot {
   static constexpr unsigned kRateShift = 48;
 
@@ -62,9 +67,7 @@ struct NicSnapshot {
     Ticks ticks{};  // never after `seen`; meaningless unless good or repaired
     StampVerdict verdict = StampVerdict::no_clock;
 
-    [[nodiscard]] bool usable() const noexcept {
-      return verdict == StampVerdict::good || verdict == StampVerdict::repaired;
-    }
+    [[nodiscard]] bool usable() const noexcept { return is_usable(verdict); }
   };
 
   // When the frame that the NIC stamped with `stamp` came, as far as that can be believed of a frame that is
