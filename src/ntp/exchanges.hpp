@@ -6,12 +6,17 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "ntp/packet.hpp"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace wiretime::ntp {
 
@@ -24,17 +29,38 @@ class ExchangeLine {
   static constexpr std::size_t kEntries = 8;
   static constexpr std::int64_t kLongestStay = (std::int64_t{1} << 28) - 1;  // 62 ms
 
-  // The reply with that receive timestamp, if the clock has not been set since; null: not there.
+  // No nearer than the second cache: so many lines on their way at once, two a request, are more than the
+  // first one keeps track of.
+  void prefetch() const noexcept { __builtin_prefetch(this, 1, 2); }
+
+  // Of no reply: a place taken for one that is not complete, and one that was cleared.
+  static constexpr Entry kTaken = 1;
+  static constexpr Entry kCleared = 2;
+
+  // The reply with that receive timestamp, if the clock has not been set since; null: not there. Frames of a
+  // burst may have one receive timestamp: of two replies with the same, to clients who share the line, nobody
+  // is told, for nobody knows which is whose.
   [[nodiscard]] Entry* find(NtpTimestamp receive, std::uint8_t epoch) noexcept {
     const std::uint64_t wanted = head(receive, epoch);
-    for (Entry& e : entries_)
-      if (e >> kStayBits == wanted && (e & kLongestStay) != 0) return &e;
-    return nullptr;
+    Entry* found = nullptr;
+    for (unsigned like = marked(static_cast<std::uint32_t>(wanted >> 4)); like != 0; like &= like - 1) {
+      Entry& e = entries_[static_cast<std::size_t>(std::countr_zero(like))];
+      if (e >> kStayBits != wanted || (e & kLongestStay) == 0) continue;
+      if (__builtin_expect(found != nullptr, false)) {
+        *found = e = kCleared;
+        return nullptr;
+      }
+      found = &e;
+    }
+    return found;
   }
-  // An empty entry, or one that has to go.
+  // An empty entry, which then is taken, or one that has to go.
   [[nodiscard]] Entry* room(std::uint64_t random) noexcept {
-    for (Entry& e : entries_)
-      if (e == 0) return &e;
+    for (Entry& e : entries_) {
+      if (e != 0) continue;
+      e = kTaken;
+      return &e;
+    }
     return &entries_[random % kEntries];
   }
 
@@ -56,6 +82,28 @@ class ExchangeLine {
     return std::uint64_t{mark} << 4 | (epoch & 0xFU);
   }
 
+  // Which entries' upper halves are `mark`, the first in bit 0. All at once: which of them it is nobody can
+  // predict, and a wrong guess would cost more than all eight.
+  [[nodiscard]] unsigned marked(std::uint32_t mark) const noexcept {
+#ifdef __SSE2__
+    const __m128i wanted = _mm_set1_epi32(static_cast<int>(mark));
+    const auto pair = [&](std::size_t i) {
+      return _mm_castsi128_ps(
+          _mm_load_si128(static_cast<const __m128i*>(static_cast<const void*>(&entries_[i]))));
+    };
+    const auto upper = [&](std::size_t i) {
+      return _mm_castps_si128(_mm_shuffle_ps(pair(i), pair(i + 2), _MM_SHUFFLE(3, 1, 3, 1)));
+    };
+    const __m128i equal =
+        _mm_packs_epi32(_mm_cmpeq_epi32(upper(0), wanted), _mm_cmpeq_epi32(upper(4), wanted));
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())));
+#else
+    unsigned found = 0;
+    for (std::size_t i = 0; i < kEntries; ++i) found |= static_cast<unsigned>(entries_[i] >> 32 == mark) << i;
+    return found;
+#endif
+  }
+
   alignas(64) std::array<Entry, kEntries> entries_{};
 };
 static_assert(sizeof(ExchangeLine) == 64);
@@ -66,8 +114,10 @@ struct InterleavingStamps {
   std::uint64_t receive;
   bool differ;  // receive from transmit
 
-  [[nodiscard]] static bool has_origin(const std::byte* request) noexcept {
-    return load_raw<std::uint64_t>(request + offset::kOrigin) != 0;
+  // Whether the origin may be a receive timestamp of ours. They are odd, our transmit timestamps, which a
+  // client in basic mode may have for an origin, are even.
+  [[nodiscard]] static bool may_interleave(const std::byte* request) noexcept {
+    return (load_u8(request + offset::kOrigin + 7) & 1U) != 0;
   }
   [[nodiscard]] static InterleavingStamps of(const std::byte* request) noexcept {
     const auto receive = load_raw<std::uint64_t>(request + offset::kReceive);

@@ -125,8 +125,12 @@ class PlainPath {
       const ntp::ClientTable::Place place = place_of<Family>(source);
       ntp::ClientTable::prefetch(place);
       batch_.places[count] = place;
-      if (__builtin_expect(ntp::InterleavingStamps::has_origin(udp + net::udp::kHeaderSize), false))
-        __builtin_prefetch(&clients_->exchanges(place), 1);
+      ntp::ExchangeLine* line = nullptr;
+      if (__builtin_expect(ntp::InterleavingStamps::may_interleave(udp + net::udp::kHeaderSize), false)) {
+        line = &clients_->exchanges(place);
+        line->prefetch();
+      }
+      lines_[count] = line;
       if constexpr (Family::kIpv6) batch_.ipv6[count] = source;
     }
     frame.plain_udp = udp;
@@ -160,8 +164,8 @@ class PlainPath {
       return clients_->place_v4(load_be32(source));
   }
 
-  // `place`: in the client log, if there is one.
-  void write(Frame& frame, const ntp::ClientTable::Place* place, const ntp::ReplyTemplate& reply,
+  // `line`: where replies to this client are remembered, if it may want to be told of one.
+  void write(Frame& frame, ntp::ExchangeLine* line, const ntp::ReplyTemplate& reply,
              std::uint64_t& random) noexcept {
     std::byte* const udp = frame.plain_udp;
     std::byte* const payload = udp + net::udp::kHeaderSize;
@@ -173,15 +177,13 @@ class PlainPath {
     else
       net::reverse_plain<net::PlainIpv4>(udp, shape_);
     frame.exchange = {};
-    if (__builtin_expect(place == nullptr || !ntp::InterleavingStamps::has_origin(payload), true)) {
+    if (__builtin_expect(line == nullptr || frame.verdict != Verdict::answered, true)) {
       reply.write(payload, frame.verdict, frame.receive, random >> 32);
       return;
     }
     const auto stamps = ntp::InterleavingStamps::of(payload);
-    reply.write(payload, frame.verdict, frame.receive, random >> 32);
-    if (frame.verdict == Verdict::answered)
-      frame.exchange =
-          ntp::interleave(clients_->exchanges(*place), stamps, payload, snapshot_.epoch, random >> 48);
+    reply.write(payload, Verdict::answered, frame.receive, random >> 32);
+    frame.exchange = ntp::interleave(*line, stamps, payload, snapshot_.epoch, random >> 48);
   }
 
   void write_admitted(std::size_t from, std::size_t to, const ntp::ReplyTemplate& reply,
@@ -194,7 +196,7 @@ class PlainPath {
         frame.verdict = verdict_of(admission, frame.verdict);
         if (frame.verdict == Verdict::rate_limited) continue;
       }
-      write(frame, &batch_.places[i], reply, random);
+      write(frame, lines_[i], reply, random);
     }
   }
 
@@ -205,11 +207,22 @@ class PlainPath {
   ntp::ClientTable* clients_;
   Shape shape_;
   std::array<Frame*, kBurstSize> frames_;
+  std::array<ntp::ExchangeLine*, kBurstSize> lines_;
   ntp::ClientTable::Batch batch_;
   static_assert(ntp::ClientTable::kBatch >= kBurstSize);
 };
 
-// By the general path: replies with a MAC, and those that are remembered.
+// A plain reply that is remembered. True: it is an interleaved one, which has its transmit stamp.
+inline bool finish_exchange(Frame& frame, const std::byte* reply, NtpTimestamp transmit, std::uint8_t epoch,
+                            WorkerState& state) noexcept {
+  frame.receive = ntp::timestamp(reply, ntp::offset::kReceive);
+  if (__builtin_expect(*frame.exchange.entry == ntp::ExchangeLine::kTaken, false))
+    state.features.add(Feature::exchange_held);
+  remember(frame.exchange, frame.receive, transmit, epoch);
+  return frame.exchange.interleaved;
+}
+
+// By the general path.
 void finish_one(Frame& frame, std::span<std::byte> reply, NtpTimestamp transmit,
                 const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept {
   frame.receive = ntp::timestamp(reply.data(), ntp::offset::kReceive);
@@ -223,6 +236,7 @@ void finish_each(std::span<Frame> frames, const TransmitTimes& times, const cloc
   const std::uint64_t noise_mask = ntp::ReplyTemplate::noise_mask(snapshot.precision);
   std::uint64_t random = state.random.next();
   std::uint64_t ahead = 0;  // 2^-48 s
+  std::uint64_t interleaved = 0;
   for (Frame& frame : frames) {
     const NtpTimestamp transmit{times.first.value + (ahead >> 16)};
     if constexpr (kPaced) ahead += clock::wire_bytes(frame.length) * times.per_byte;
@@ -230,10 +244,11 @@ void finish_each(std::span<Frame> frames, const TransmitTimes& times, const cloc
     if (__builtin_expect(frame.plain_udp != nullptr, true)) {
       random = next_of_burst(random);
       std::byte* const payload = frame.plain_udp + net::udp::kHeaderSize;
-      if (__builtin_expect(frame.exchange.entry == nullptr, true))
-        ntp::ReplyTemplate::stamp(payload, transmit, noise_mask, random >> 32);
+      if (__builtin_expect(frame.exchange.entry != nullptr, false) &&
+          finish_exchange(frame, payload, transmit, snapshot.epoch, state))
+        ++interleaved;
       else
-        finish_one(frame, {payload, ntp::kHeaderLength}, transmit, snapshot, state);
+        ntp::ReplyTemplate::stamp(payload, transmit, noise_mask, random >> 32);
       if (frame.plain_ipv6)
         net::finish_plain_checksum<net::PlainIpv6, ntp::kHeaderLength>(frame.plain_udp);
       else
@@ -244,6 +259,7 @@ void finish_each(std::span<Frame> frames, const TransmitTimes& times, const cloc
     finish_one(frame, bytes.subspan(frame.parsed.payload_offset), transmit, snapshot, state);
     net::finish_udp_checksum(bytes, frame.parsed);
   }
+  state.features.add(Feature::interleaved, interleaved);
 }
 
 }  // namespace

@@ -26,10 +26,11 @@ Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const
         answer.length + ntp::mac_length(*answer.key, ntp::version(message.payload.data())));
   }
   std::byte* const payload = message.payload.data();
+  const bool may_interleave = state.clients && ntp::InterleavingStamps::may_interleave(payload);
   const auto stamps = ntp::InterleavingStamps::of(payload);
   ntp::ReplyTemplate{snapshot, message.receive, tables.rate_limit.interval}.write(
       payload, answer.verdict, message.receive, state.random.next());
-  if (state.clients && stamps.origin != 0 && answer.verdict == Verdict::answered)
+  if (may_interleave && answer.verdict == Verdict::answered)
     answer.exchange = ntp::interleave(state.clients->exchanges(message.source), stamps, payload,
                                       snapshot.epoch, state.random.next());
   return answer;
@@ -38,7 +39,7 @@ Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const
 void finish_reply(std::span<std::byte> reply, const ntp::Key* key, const ntp::Exchange& exchange,
                   NtpTimestamp transmit, const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept {
   if (exchange.entry != nullptr) {
-    if (*exchange.entry == 0) state.features.add(Feature::exchange_held);
+    if (*exchange.entry == ntp::ExchangeLine::kTaken) state.features.add(Feature::exchange_held);
     remember(exchange, ntp::timestamp(reply.data(), ntp::offset::kReceive), transmit, snapshot.epoch);
   }
   if (exchange.interleaved)

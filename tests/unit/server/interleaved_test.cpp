@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Interleaved mode (RFC 9769) as its clients see it, by the path for plain frames and by the general one.
+#include <algorithm>
 #include <random>
 
 #include "catch.hpp"
+#include "net/checksum.hpp"
 #include "ntp/response.hpp"
 #include "server/fixture.hpp"
 #include "server/handler.hpp"
@@ -112,6 +114,20 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a client in basic mode, whose origin is when the reply before left, takes nobody's place") {
+  for (const Path path : {Path::plain, Path::general}) {
+    Fixture f;
+    Client client{f, path};
+    Reply before = client.ask(0, 0, 0x3333);
+    for (std::uint64_t n = 0; n < 20; ++n) {
+      before = client.ask(before.transmit, 0x2222 + n, 0x4444 + n);
+      CHECK(before.origin == 0x4444 + n);
+    }
+    CHECK(held(f) == 0);
+    CHECK(interleaved(f) == 0);
+  }
+}
+
 TEST_CASE("across a step of the clock nobody is told of a reply before it") {
   Fixture f;
   Client client{f, Path::plain};
@@ -200,6 +216,84 @@ TEST_CASE("however many ask, nobody is told another's time") {
   }
   CHECK(told == interleaved(f));
   CHECK(told > 1000);
+}
+
+TEST_CASE("of two replies with one receive timestamp, in one line, neither is told of") {
+  using ntp::ExchangeLine;
+  const NtpTimestamp t{0xEA00'0000'0000'0001U};
+  ExchangeLine line;
+  for (const std::int64_t stay : {1000, 2000}) {
+    ExchangeLine::Entry* const entry = line.room(0);
+    *entry = ExchangeLine::entry(t, t + NtpDuration{stay}, 5);
+  }
+  CHECK(line.find(t, 5) == nullptr);
+  CHECK(line.find(t, 5) == nullptr);  // nor the one that is left
+  *line.room(0) = ExchangeLine::entry(t, t + NtpDuration{3000}, 5);
+  REQUIRE(line.find(t, 5) != nullptr);
+  CHECK(ExchangeLine::transmit(*line.find(t, 5), t) == t + NtpDuration{3000});
+}
+
+TEST_CASE("requests of one burst are remembered in places of their own") {
+  ntp::ExchangeLine line;
+  std::vector<ntp::ExchangeLine::Entry*> places;
+  for (std::size_t i = 0; i < ntp::ExchangeLine::kEntries; ++i) places.push_back(line.room(0));
+  std::sort(places.begin(), places.end());
+  CHECK(std::adjacent_find(places.begin(), places.end()) == places.end());
+}
+
+TEST_CASE("a million clients in interleaved mode are told when their replies left") {
+  constexpr std::uint32_t kClients = 1 << 20;  // as many as there is room for
+  constexpr std::uint32_t kFirst = 0x0A00'0000;
+  constexpr std::size_t kPayload = 42;
+  Fixture f;
+  ntp::AccessRules rules;
+  rules.set_everywhere(true, false);
+  f.tables.access = ntp::AccessList{rules};
+  f.snapshot.precision = -32;
+  f.state.clients = std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{kClients, 0},
+                                                       std::array<std::uint64_t, 2>{3, 4});
+  const auto request = test::frame_with(Spec{}, test::ntp_request());
+  std::vector<std::byte> bytes(server::kBurstSize * request.size());
+  std::array<server::Frame, server::kBurstSize> frames;
+  std::vector<std::uint64_t> told(kClients, 1);  // the receive timestamp of the reply before
+  // Each was measured to leave at a time of its own.
+  const auto measured = [&](std::uint32_t client) { return NtpDuration{100'000 + 2 * std::int64_t{client}}; };
+  std::size_t exact = 0, basic = 0;
+  for (int round = 0; round < 2; ++round)
+    for (std::uint32_t first = 0; first < kClients; first += server::kBurstSize) {
+      f.snapshot.anchor_time = f.snapshot.anchor_time + NtpDuration{1 << 12};
+      for (std::uint32_t i = 0; i < server::kBurstSize; ++i) {
+        std::byte* const frame = bytes.data() + i * request.size();
+        std::copy(request.begin(), request.end(), frame);
+        store_be32(frame + 26, kFirst + first + i);
+        store_be16(frame + 24, net::update_checksum32(load_be16(frame + 24), Spec{}.from.v4_host_order(),
+                                                      kFirst + first + i));
+        store_be64(frame + kPayload + ntp::offset::kOrigin, told[first + i]);
+        store_be64(frame + kPayload + ntp::offset::kReceive, 0x2222);
+        store_be64(frame + kPayload + ntp::offset::kTransmit, 0x3333);
+        store_be16(frame + 40, 0);  // no checksum
+        frames[i] = {frame, static_cast<std::uint32_t>(request.size()), f.snapshot.anchor_time, {}, {}};
+      }
+      server::answer(frames, f.snapshot, f.tables, f.ours, f.state);
+      server::finish(frames, f.snapshot.anchor_time + kStay, f.snapshot, f.state);
+      for (std::uint32_t i = 0; i < server::kBurstSize; ++i) {
+        const server::Frame& one = frames[i];
+        const std::byte* const reply = bytes.data() + i * request.size() + kPayload;
+        const std::uint64_t transmit = load_be64(reply + ntp::offset::kTransmit);
+        if (round != 0 && load_be64(reply + ntp::offset::kOrigin) == 0x2222)
+          exact += transmit == ((told[first + i] + static_cast<std::uint64_t>(measured(first + i).units)) &
+                                ~std::uint64_t{1});
+        else if (load_be64(reply + ntp::offset::kOrigin) == 0x3333)
+          basic += round != 0 ? 1U : 0U;
+        told[first + i] = load_be64(reply + ntp::offset::kReceive);
+        if (one.exchange.entry != nullptr)
+          server::remember(one.exchange, one.receive, one.receive + measured(first + i), f.snapshot.epoch);
+      }
+    }
+  CHECK(exact + basic == kClients);          // nobody was told anything else
+  CHECK(exact > kClients - kClients / 500);  // few share a line with more than it holds
+  CHECK(interleaved(f) == exact);
+  CHECK(held(f) > kClients - kClients / 500);
 }
 
 TEST_CASE("without a client log there is no interleaved mode") {
