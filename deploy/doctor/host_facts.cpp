@@ -109,8 +109,8 @@ void read_clocks(const fs::path& root, HostFacts& facts) {
 
 // The kernel cuts command names at 15 characters.
 bool keeps_time(std::string_view name) {
-  constexpr std::array<std::string_view, 8> kNames{"wiretimed", "chronyd", "ntpd",   "systemd-timesyn",
-                                                   "openntpd",  "phc2sys", "ts2phc", "ntp-daemon"};
+  constexpr std::array<std::string_view, 7> kNames{"wiretimed", "chronyd", "ntpd",      "systemd-timesyn",
+                                                   "openntpd",  "phc2sys", "ntp-daemon"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
@@ -185,6 +185,7 @@ HostFacts read_host_facts(const fs::path& root) {
   HostFacts facts;
   read_privileges(root / "proc", facts);
   facts.kernel = first_line(root / "proc/sys/kernel/osrelease");
+  facts.tun = is_there(root / "dev/net/tun");
   facts.btf = is_there(root / "sys/kernel/btf/vmlinux");
   if (const std::string jit = first_line(root / "proc/sys/net/core/bpf_jit_enable"); !jit.empty())
     facts.bpf_jit = number(jit) != 0;

@@ -44,6 +44,7 @@ struct HostFacts {
   std::string kernel;              // "6.1.0-18-amd64"
   bool btf = false;                // the kernel describes its own types
   std::optional<bool> bpf_jit;
+  bool tun = false;  // /dev/net/tun, for the kernel's interface beside a port that it does not own
 
   std::vector<unsigned> cpus;       // online, ascending
   std::vector<unsigned> isolated;   // isolcpus=

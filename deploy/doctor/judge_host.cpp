@@ -41,6 +41,7 @@ class Judge {
     privileges();
     kernel();
     built_in();
+    kernel_interfaces();
     counter();
     cpus();
     governors();
@@ -57,6 +58,7 @@ class Judge {
   void privileges();
   void kernel();
   void built_in();
+  void kernel_interfaces();
   void counter();
   void cpus();
   void shared_cores();
@@ -128,6 +130,17 @@ void Judge::built_in() {
                fmt::format("DPDK {}, built without XDP: no dataplane af_xdp", build_.dpdk_version),
                "build with clang, bpftool and libbpf-dev");
   say(Level::ok, "build", fmt::format("DPDK {} and XDP steering", build_.dpdk_version));
+}
+
+// All but NTP, ARP, neighbour discovery and ping on ports that the kernel does not own.
+void Judge::kernel_interfaces() {
+  if (host_.tun) return;
+  for (const auto& port : settings_.dataplanes) {
+    if (port.kernel_owns_port() || (port.kernel_interface && port.kernel_interface->empty())) continue;
+    return say(port.kernel_interface ? Level::problem : Level::warning, "tun",
+               "no /dev/net/tun: only NTP and ping will work on " + port.device,
+               "modprobe tun, or write `kernel off` in its line");
+  }
 }
 
 void Judge::counter() {
@@ -280,11 +293,10 @@ std::string described(const TimeProcess& p) {
   return fmt::format("{} (pid {})", p.name, p.pid);
 }
 
-std::string how_to_stop(const std::string& name) {
+std::string how_to_stop(const std::string& name, pid_t pid) {
   if (name == "systemd-timesyn") return "systemctl disable --now systemd-timesyncd";
   if (name == "chronyd") return "systemctl disable --now chrony";
-  if (name == "ntpd" || name == "openntpd") return fmt::format("systemctl disable --now {}", name);
-  return "stop it";
+  return fmt::format("stop its unit: `systemctl status {}` names it", pid);
 }
 
 void judge_port(const HostFacts& host, const std::vector<PortHolder>& holders, const Purpose& purpose,
@@ -305,7 +317,7 @@ void judge_port(const HostFacts& host, const std::vector<PortHolder>& holders, c
           "find out as root: ss -ulpn");
     } else {
       say(Level::problem, fmt::format("{} (pid {}) has UDP port {}", holder.name, holder.pid, port),
-          how_to_stop(holder.name));
+          how_to_stop(holder.name, holder.pid));
     }
   }
 }
@@ -334,7 +346,7 @@ Findings judge_neighbours(const HostFacts& host, const std::vector<PortHolder>& 
     if (steers)
       out.push_back({Level::warning, "host", "clock",
                      fmt::format("{}{} steers the clock that wiretimed would steer", described(p), where),
-                     how_to_stop(p.name) + ", or run wiretimed with -x"});
+                     how_to_stop(p.name, p.pid) + ", or run wiretimed with -x"});
     else
       out.push_back({Level::note, "host", "clock",
                      fmt::format("{}{} keeps the clock; so it may while wiretimed has no sources of its own",

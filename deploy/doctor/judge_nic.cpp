@@ -223,9 +223,10 @@ void Judge::rungs_as(Kind kind, const std::string& as) {
   if (port_ != nullptr) nic_options = control::nic_options(purpose_.settings.hw_timestamps, *port_);
   for (const std::string& warning : nic_options.warnings) say(Level::warning, "hwtimestamp", warning);
   const Outlook o = outlook(kind, nic_, host_, build_, nic_options.options.no_receive_stamps);
-  const auto tell = [&](std::string topic, const auto& prospect, std::string_view best) {
-    say(best.empty() || prospect.next.empty() ? Level::ok : Level::note, as + std::move(topic),
-        fmt::format("{}{}: {}", name(prospect.rung), best, prospect.why), prospect.next);
+  const auto tell = [&](std::string topic, const auto& prospect, std::string_view beside) {
+    say(prospect.next.empty() ? Level::ok : Level::note, as + std::move(topic),
+        fmt::format("{}{}: {}", name(prospect.rung), prospect.at_least ? " or better" : beside, prospect.why),
+        prospect.next);
   };
   tell("receive", o.receive, o.receive.rung == ReceiveRung::hardware ? "" : ", not hardware");
   tell("transmit", o.transmit, o.transmit.rung != TransmitRung::plain ? "" : ", not launch or predicted");

@@ -119,8 +119,11 @@ std::vector<NicFacts> look_at_cards(const Look& look, Findings& out) {
   std::vector<NicFacts> cards = ports;
   if (!look.options.cards.empty() || ports.empty()) {
     cards.clear();
-    for (const std::string& name : look.options.cards.empty() ? all_cards() : look.options.cards)
-      cards.push_back(look_at_card(name, look.host.kernel));
+    for (const std::string& name : look.options.cards.empty() ? all_cards() : look.options.cards) {
+      const auto* const port = port_named(look.purpose.settings, name);
+      cards.push_back(port != nullptr ? facts_of(*port, look.host.kernel)
+                                      : look_at_card(name, look.host.kernel));
+    }
   }
   if (cards.empty())
     out.push_back(

@@ -115,6 +115,13 @@ std::vector<std::string> all_cards(const fs::path& sys) {
   return cards;
 }
 
+std::string native_driver(std::string driver) {
+  for (const std::string_view lender : {"vfio-pci", "uio_pci_generic", "igb_uio"})
+    if (driver == lender) return {};
+  std::replace(driver.begin(), driver.end(), '-', '_');
+  return driver;
+}
+
 std::string driver_for(const std::string& modalias, const fs::path& aliases) {
   if (modalias.empty()) return {};
   for (const std::string& line : lines_of(aliases)) {
@@ -140,11 +147,11 @@ NicFacts look_at_card(const std::string& name, const std::string& release) {
   facts.card = dpdk::read_pci_device(facts.pci);
   facts.exists = facts.exists || facts.card.exists;
   if (facts.driver.empty()) facts.driver = facts.card.driver;
-  // The card may be on loan: then only the kernel's list of drivers knows what it is.
-  facts.native_driver = !is_pci_address(name) && !facts.driver.empty()
-                            ? facts.driver
-                            : driver_for(first_line(sys / "bus/pci/devices" / facts.pci / "modalias"),
-                                         fs::path{"/lib/modules"} / release / "modules.alias");
+  facts.native_driver = native_driver(facts.driver);
+  // On loan: then only the kernel's list of drivers knows what it is.
+  if (facts.native_driver.empty())
+    facts.native_driver = driver_for(first_line(sys / "bus/pci/devices" / facts.pci / "modalias"),
+                                     fs::path{"/lib/modules"} / release / "modules.alias");
   return facts;
 }
 

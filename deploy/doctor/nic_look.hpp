@@ -19,6 +19,9 @@ namespace wiretime::doctor {
 // By interface name or PCI address. `release`: of the kernel, for its list of drivers.
 [[nodiscard]] NicFacts look_at_card(const std::string& name, const std::string& release);
 
+// The driver that is not one that only hands the card out, "igb_uio" and such; names with underscores, as
+// modules have them.
+[[nodiscard]] std::string native_driver(std::string driver);
 // The kernel's driver for a device with that modalias, by the text of modules.alias; empty: none known.
 [[nodiscard]] std::string driver_for(const std::string& modalias, const std::filesystem::path& aliases);
 

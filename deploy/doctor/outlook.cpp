@@ -108,8 +108,9 @@ Outlook of_pci(const NicFacts& nic, const Build& build, bool stamps_refused) {
     const std::string unknown = fmt::format(
         "what DPDK's driver for {} stamps is not known here",
         nic.native_driver.empty() ? nic.card.id.empty() ? "this card" : nic.card.id : nic.native_driver);
-    return {{ReceiveRung::tsc, unknown, "see the log's line \"receive rung\" once wiretimed runs"},
-            {TransmitRung::plain, unknown, "see wiretime_transmit_rung in the metrics once wiretimed runs"}};
+    return {{ReceiveRung::tsc, unknown, "see the log's line \"receive rung\" once wiretimed runs", true},
+            {TransmitRung::plain, unknown, "see wiretime_transmit_rung in the metrics once wiretimed runs",
+             true}};
   }
   Outlook out;
   out.transmit = {d->transmit, std::string{d->remark}, ""};

@@ -20,6 +20,7 @@ struct Prospect {
   Rung rung{};
   std::string why;   // with the best: where the stamps are from; with any other: why it is not a better one
   std::string next;  // how to come to a better one; empty: there is no way that we know of
+  bool at_least = false;  // it may be a better one: only a start tells
 };
 
 struct Outlook {

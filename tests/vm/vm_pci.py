@@ -6,6 +6,7 @@ The guest has two on one wire. DPDK drives the first, bound to uio_pci_generic o
 whose igb stamps what it sends in hardware. Both are on one clock here, the guest's, so their times must agree.
 """
 import collections
+import json
 import os
 import re
 import unittest
@@ -126,6 +127,12 @@ class Pci(vm.Case):
         return {f"{name} {event}".strip(): float(value) for name, event, value in re.findall(
             rf'(?m)^wiretime_nic_clock_(\w+){{port="{port}"(?:,event="(\w+)")?}} (\S+)$', self.metrics())}
 
+    def doctor(self, *directives):
+        """What wiretime-doctor says with these directives as configuration: {(about, topic): what}."""
+        self.guest.must("printf '%s\\n' " + " ".join(f"'{d}'" for d in directives) + " >/run/doctor.conf")
+        text = self.guest.run(f"{os.environ['WIRETIME_DOCTOR']} --json -f /run/doctor.conf").text
+        return {(f["about"], f["topic"]): f["what"] for f in json.loads(text)["findings"]}
+
     def give_to_kernel(self):
         """The card, under the kernel's own driver, in a namespace of its own until the end of the test."""
         self.bind("igb")
@@ -157,6 +164,26 @@ class Uio(Pci):
         counts = self.verdicts()
         for verdict, least in (("answered", 24), ("arp_answered", 1), ("nd_answered", 1), ("echo_answered", 6)):
             self.assertGreaterEqual(counts[verdict], least, verdict)
+
+    def test_doctor(self):
+        """wiretime-doctor says who has the card, what its clock is, and on which rungs the port stands while it is served"""
+        self.bind("igb")
+        found = self.doctor(*SERVE, AT)
+        self.assertIn("the kernel's driver igb still has the card as eth1", found[CARD, "pci"])
+        self.assertTrue(found[CARD, "receive"].startswith("tsc, not hardware: "), found)
+        found = self.doctor(*SERVE, "dataplane af_packet eth1")
+        self.assertRegex(found["eth1", "clock"], "^/dev/ptp[01], read by extended cross timestamps$")
+        self.assertRegex(found["eth1", "stamps"], "^the hardware can stamp received PTP, what is sent; now ")
+        self.bind(self.DRIVER)
+        self.serve()
+        self.until("the NIC clock is usable", lambda: "NIC clock usable" in self.log(), 20)
+        self.until("the receive rung is told", lambda: "receive rung" in self.log(), 20)
+        found = self.doctor(*SERVE, AT)
+        self.assertEqual(found[CARD, "pci"], f"DPDK may have it, through {self.DRIVER}")
+        for direction in ("receive", "transmit"):
+            rung = re.search(rf'(?m)^wiretime_{direction}_rung{{port="{CARD}",rung="(\w+)"}} 1$', self.metrics()).group(1)
+            self.assertEqual(found[CARD, f"{direction} now"], f"{rung}, as the daemon says")
+        self.assertIn("can be told in time", found[CARD, "clock now"])
 
     def test_vlan(self):
         """a port with a vlan serves tagged clients and nobody else"""

@@ -28,6 +28,7 @@ TEST_CASE("an empty host has nothing, and that is no error") {
   CHECK_FALSE(facts.bpf_jit);
   CHECK_FALSE(facts.locked_memory);
   CHECK_FALSE(facts.kernel_at_least(1, 0));
+  CHECK_FALSE(facts.tun);
   CHECK(udp_port_holders(123, none.root).empty());
 }
 

@@ -25,7 +25,7 @@ struct World {
     host.capabilities = kAllCapabilities;
     host.kernel = "6.12.1";
     host.btf = true;
-    host.bpf_jit = true;
+    host.bpf_jit = host.tun = true;
     host.cpus = {0, 1, 2, 3};
     host.isolated = host.nohz_full = {2, 3};
     host.clocksource = "tsc";
@@ -112,6 +112,19 @@ TEST_CASE("ports that this build cannot have are a problem") {
   CHECK(w.on("build").level == Level::note);
   w.settings.dataplanes[0].kind = Kind::af_xdp;
   CHECK(w.on("build").level == Level::problem);
+}
+
+TEST_CASE("ports of our own need tun for the kernel's interface, unless none is wanted") {
+  World w;
+  w.port();
+  w.host.tun = false;
+  CHECK(about(w.judge(), "tun").empty());
+  w.settings.dataplanes[0].kind = Kind::pci;
+  CHECK(w.on("tun").level == Level::warning);
+  w.settings.dataplanes[0].kernel_interface = "wt0";
+  CHECK(w.on("tun").level == Level::problem);
+  w.settings.dataplanes[0].kernel_interface = "";
+  CHECK(about(w.judge(), "tun").empty());
 }
 
 TEST_CASE("a counter that may stop, and a slow clock source, are warned of") {

@@ -186,6 +186,15 @@ TEST_CASE("a card that is no port is told as both kinds it could be") {
   CHECK(about(w.judge(), "pci transmit").empty());
 }
 
+TEST_CASE("of shared memory nothing is said but its rungs") {
+  World w;
+  w.port().kind = Kind::memif;
+  w.nic = {};
+  w.nic.name = w.port().device = "/run/x.sock";
+  REQUIRE(w.judge().size() == 2);
+  CHECK(has(w.on("receive").what, "tsc, not hardware: a virtual device"));
+}
+
 TEST_CASE("a PCI port says what keeps DPDK from the card") {
   World w;
   w.port().kind = Kind::pci;
@@ -205,6 +214,9 @@ TEST_CASE("a PCI port says what keeps DPDK from the card") {
   w.host.hugepages = {{std::size_t{2} << 20, 512, 500}};
   CHECK(w.on("pci").level == Level::ok);
   CHECK(w.on("receive").what.compare(0, 9, "hardware:") == 0);
+  w.nic.native_driver = "unheard_of";
+  CHECK(has(w.on("receive").what, "tsc or better: "));
+  CHECK(has(w.on("transmit").what, "plain or better: "));
 }
 
 TEST_CASE("workers without queues and workers far from their card are told of all ports together") {

@@ -46,3 +46,10 @@ TEST_CASE("a card on loan is known by the kernel's list of drivers") {
   CHECK(driver_for("", file).empty());
   CHECK(driver_for("pci:v00008086d00001592sv0sd0bc02sc00i00", host.root / "none").empty());
 }
+
+TEST_CASE("a driver that only hands a card out is not what the card is") {
+  CHECK(native_driver("igb") == "igb");
+  CHECK(native_driver("virtio-pci") == "virtio_pci");
+  for (const char* lender : {"vfio-pci", "uio_pci_generic", "igb_uio", ""})
+    CHECK(native_driver(lender).empty());
+}
