@@ -176,13 +176,13 @@ class Uio(Pci):
         self.assertRegex(found["eth1", "stamps"], "^the hardware can stamp received PTP, what is sent; now ")
         self.bind(self.DRIVER)
         self.serve()
-        self.until("the NIC clock is usable", lambda: "NIC clock usable" in self.log(), 20)
-        self.until("the receive rung is told", lambda: "receive rung" in self.log(), 20)
+        self.until("the NIC clock is usable", lambda: "NIC clock usable" in self.log())
+        self.until_logged("receive rung")
         found = self.doctor(*SERVE, AT)
         self.assertEqual(found[CARD, "pci"], f"DPDK may have it, through {self.DRIVER}")
         for direction in ("receive", "transmit"):
             rung = re.search(rf'(?m)^wiretime_{direction}_rung{{port="{CARD}",rung="(\w+)"}} 1$', self.metrics()).group(1)
-            self.assertEqual(found[CARD, f"{direction} now"], f"{rung}, as the daemon says")
+            self.assertRegex(found[CARD, f"{direction} now"], rf"^{rung}\b")
         self.assertIn("can be told in time", found[CARD, "clock now"])
 
     def test_vlan(self):
