@@ -67,10 +67,10 @@ struct World {
   dpdk::DataPlaneOptions options;
 };
 
-// Ticks while waiting; false after 20 s.
+// Ticks while waiting; false after a minute.
 template <typename Condition>
 bool eventually(dpdk::DataPlane& plane, const Condition& condition) {
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 6000; ++i) {
     if (condition()) return true;
     plane.tick();
     std::this_thread::sleep_for(std::chrono::milliseconds{10});

@@ -39,7 +39,7 @@ class LoadCurve(unittest.TestCase):
     def sweep(cls, label):
         output = cls.world.client.run(
             [os.environ["WIRELOAD"], "--port", "af_xdp cli0", "--from", "10.99.16.0/24", "--to", world.V4, "--clients", CLIENTS,
-             "--sweep", f"{RATES[0]}:{RATES[-1]}:x4", "--step", "1s", "--label", label, "--json", cls.path(f"{label}.json"),
+             "--sweep", f"{RATES[0]}:{RATES[-1]}:x4", "--step", "1s", "--clock-bound", "30s", "--label", label, "--json", cls.path(f"{label}.json"),
              "--plot", cls.path(f"{label}.svg")], timeout=180)
         if output.code != 0:
             raise AssertionError(str(output))
