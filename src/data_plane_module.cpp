@@ -21,8 +21,11 @@ using Kind = server::DataplaneConfig::Kind;
 class WiredDataPlane final : public control::DataPlaneView {
  public:
   WiredDataPlane(std::vector<server::DataplaneConfig> configured, std::unique_ptr<SteeringSet> steering,
-                 std::unique_ptr<dpdk::DataPlane> plane)
-      : configured_{std::move(configured)}, steering_{std::move(steering)}, plane_{std::move(plane)} {}
+                 std::unique_ptr<dpdk::DataPlane> plane, os::Log& log)
+      : configured_{std::move(configured)},
+        steering_{std::move(steering)},
+        plane_{std::move(plane)},
+        log_{log} {}
 
   // Programs first: no request is steered to a socket that is about to close.
   ~WiredDataPlane() override {
@@ -62,7 +65,10 @@ class WiredDataPlane final : public control::DataPlaneView {
     steering_->set_local_addresses(addresses);
   }
   void peers_changed(std::span<const IpAddress> peers) override { steering_->set_peers(peers); }
-  void tick() override { plane_->tick(); }
+  void tick() override {
+    plane_->tick();
+    if (++ticks_ % kAskAgain == 0) keep_stamping();
+  }
   [[nodiscard]] std::vector<int> descriptors() const override { return plane_->descriptors(); }
   void carry_frames() override { plane_->carry_frames(); }
   void refresh_clocks() override { plane_->refresh_clocks(); }
@@ -70,9 +76,29 @@ class WiredDataPlane final : public control::DataPlaneView {
   void sample_transmits() override { plane_->sample_transmits(); }
 
  private:
+  static constexpr unsigned kAskAgain = 64;  // ticks, of a second
+
+  // Another program may have had the NIC stamp something else, or nothing: the port that offered its stamps
+  // has stepped down since.
+  void keep_stamping() {
+    for (const dpdk::PortInfo& info : plane_->ports()) {
+      const clock::ReceiveStatus& receive = info.receive;
+      if (info.kind != Kind::af_xdp || !receive.offers_hardware ||
+          receive.rung == clock::ReceiveRung::hardware)
+        continue;
+      const auto again = os::have_requests_stamped(info.name);
+      if (again && !*again) continue;
+      log_.limited(os::LogLevel::warning, "stamping " + info.name, std::chrono::hours{24 * 365},
+                   "{}: the hardware did not stamp requests any more, as another program had it: {}",
+                   info.name, again ? "it does again" : again.error().message);
+    }
+  }
+
   std::vector<server::DataplaneConfig> configured_;
   std::unique_ptr<SteeringSet> steering_;
   std::unique_ptr<dpdk::DataPlane> plane_;
+  os::Log& log_;
+  unsigned ticks_ = 0;
 };
 
 // A PTP clock that we keep on our time cannot be where this time comes from.
@@ -155,7 +181,7 @@ Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& con
   auto plane = dpdk::DataPlane::start(options, channels, log);
   if (!plane) return tl::make_unexpected(plane.error());
   if (auto ok = check_loops(config, (*plane)->ports()); !ok) return tl::make_unexpected(ok.error());
-  return std::make_unique<WiredDataPlane>(config.dataplanes, std::move(*steering), std::move(*plane));
+  return std::make_unique<WiredDataPlane>(config.dataplanes, std::move(*steering), std::move(*plane), log);
 }
 
 }  // namespace

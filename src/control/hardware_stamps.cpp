@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "os/interfaces.hpp"
 #include "os/kernel_clock.hpp"
@@ -85,8 +86,16 @@ Result<void> HardwareStamps::add(const std::string& name, const HwTimestamp& lin
 
   const clock::PhcMap::Size size{std::max<std::size_t>(line.min_samples, kLeastReadings),
                                  std::max<std::size_t>(line.max_samples, kLeastReadings)};
-  interfaces_.push_back(std::make_unique<Interface>(
-      Interface{name, found->index, line, std::move(*clock), clock::PhcMap{size}, 0, {}, {}, {}}));
+  interfaces_.push_back(std::make_unique<Interface>(Interface{name,
+                                                              found->index,
+                                                              line,
+                                                              std::move(*clock),
+                                                              filter,
+                                                              clock::PhcMap{size},
+                                                              0,
+                                                              {},
+                                                              {},
+                                                              os::monotonic_now()}));
   const bool receives = filter == os::StampFilter::all || filter == os::StampFilter::ntp;
   log_.info("Enabled HW timestamping {}on {}", receives ? "" : "(TX only) ", name);
   interfaces_.back()->used = os::monotonic_now();
@@ -119,9 +128,25 @@ void HardwareStamps::read(Interface& i) {
 void HardwareStamps::read_again(Interface& i) {
   i.seconds_per_byte = wire_seconds_per_byte(i.name);
   read(i);
+  keep_on(i);
   const bool in_use = os::monotonic_now() - i.used < kUnusedAfter;
   i.timer =
       loop_.after(interval(in_use ? i.config.min_poll : i.config.max_poll), [this, &i] { read_again(i); });
+}
+
+// There is one such switch for all programs, and the last one to set it has its way.
+void HardwareStamps::keep_on(Interface& i) {
+  const Nanoseconds now = os::monotonic_now();
+  if (now - i.asked_at < ask_again_) return;
+  i.asked_at = now;
+  const auto again = os::keep_stamps_on(i.name, i.filter, system_.ioctl);
+  if ((again && !*again) || std::exchange(i.told, true)) return;
+  if (again)
+    log_.warning("hwtimestamp {}: another program switched timestamps off, they are on again", i.name);
+  else
+    log_.warning(
+        "hwtimestamp {}: another program switched timestamps off, and they cannot be switched on: {}", i.name,
+        again.error().message);
 }
 
 std::optional<KernelStamp> HardwareStamps::told(Interface& i, WallTime device, double correction) {

@@ -22,8 +22,12 @@ namespace wiretime::control {
 
 class HardwareStamps {
  public:
-  HardwareStamps(os::EventLoop& loop, os::Log& log, os::PtpSystem system = {})
-      : loop_{loop}, log_{log}, system_{std::move(system)} {}
+  static constexpr Nanoseconds kAskAgain = std::chrono::seconds{64};
+
+  // `ask_again`: how often it is looked whether the interfaces still stamp.
+  HardwareStamps(os::EventLoop& loop, os::Log& log, os::PtpSystem system = {},
+                 Nanoseconds ask_again = kAskAgain)
+      : loop_{loop}, log_{log}, system_{std::move(system)}, ask_again_{ask_again} {}
   HardwareStamps(const HardwareStamps&) = delete;
   HardwareStamps& operator=(const HardwareStamps&) = delete;
   ~HardwareStamps();
@@ -45,10 +49,13 @@ class HardwareStamps {
     unsigned index;
     HwTimestamp config;
     os::PtpClock clock;
+    os::StampFilter filter;
     clock::PhcMap map;
     double seconds_per_byte;  // on the wire; 0: not known
     Nanoseconds used{0};      // CLOCK_MONOTONIC of the last stamp
     Nanoseconds read_at{0};   // and of the last reading
+    Nanoseconds asked_at{0};  // and of when it was had to stamp
+    bool told = false;        // that another program switched it off
     os::EventLoop::TimerId timer = os::EventLoop::TimerId::none;
   };
 
@@ -56,11 +63,13 @@ class HardwareStamps {
   [[nodiscard]] Interface* find(unsigned index);
   void read(Interface& interface);
   void read_again(Interface& interface);
+  void keep_on(Interface& interface);
   [[nodiscard]] std::optional<KernelStamp> told(Interface& interface, WallTime device, double correction);
 
   os::EventLoop& loop_;
   os::Log& log_;
   os::PtpSystem system_;
+  const Nanoseconds ask_again_;
   std::vector<std::unique_ptr<Interface>> interfaces_;
 };
 

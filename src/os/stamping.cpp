@@ -67,19 +67,29 @@ Result<void> switch_on_stamps(const std::string& interface, StampFilter filter, 
   return ask(interface, SIOCSHWTSTAMP, &config, ioctl);
 }
 
-Result<void> have_requests_stamped(const std::string& interface, const Ioctl& ioctl) {
+Result<bool> keep_stamps_on(const std::string& interface, StampFilter filter, const Ioctl& ioctl) {
+  hwtstamp_config config{};
+  if (!ask(interface, SIOCGHWTSTAMP, &config, ioctl)) return false;
+  const bool receives = filter == StampFilter::none || config.rx_filter == system_filter(filter) ||
+                        config.rx_filter == HWTSTAMP_FILTER_ALL;
+  if (receives && config.tx_type != HWTSTAMP_TX_OFF) return false;
+  if (auto on = switch_on_stamps(interface, filter, ioctl); !on) return tl::make_unexpected(on.error());
+  return true;
+}
+
+Result<bool> have_requests_stamped(const std::string& interface, const Ioctl& ioctl) {
   const auto able = stamp_ability(interface, ioctl);
   if (!able || !able->clock) return fail("the interface has no hardware clock");
   if (able->best_filter() == StampFilter::none) return fail("the hardware stamps no received NTP packets");
   hwtstamp_config config{};
   if (!ask(interface, SIOCGHWTSTAMP, &config, ioctl)) config = {};  // a driver that does not tell
-  if (config.rx_filter == HWTSTAMP_FILTER_ALL || config.rx_filter == HWTSTAMP_FILTER_NTP_ALL) return {};
+  if (config.rx_filter == HWTSTAMP_FILTER_ALL || config.rx_filter == HWTSTAMP_FILTER_NTP_ALL) return false;
   const bool others = config.rx_filter != HWTSTAMP_FILTER_NONE;
   if (others && !able->receive_all) return fail("the hardware stamps what another program asked it to");
   config.rx_filter = system_filter(others ? StampFilter::all : able->best_filter());
   if (auto set = ask(interface, SIOCSHWTSTAMP, &config, ioctl); !set)
     return fail("the hardware's receive stamps cannot be switched on: " + set.error().message);
-  return {};
+  return true;
 }
 
 }  // namespace wiretime::os

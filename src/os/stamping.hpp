@@ -33,9 +33,13 @@ struct StampAbility {
 // the end of the process, as it would be for others.
 [[nodiscard]] Result<void> switch_on_stamps(const std::string& interface, StampFilter filter,
                                             const Ioctl& ioctl = system_ioctl());
+// The same again where another program has switched some of it off since. True: it had. Where the driver does
+// not tell nothing is done.
+[[nodiscard]] Result<bool> keep_stamps_on(const std::string& interface, StampFilter filter,
+                                          const Ioctl& ioctl = system_ioctl());
 // Has the hardware stamp the NTP packets it receives, if it does not already; the packets that others have it
-// stamp (ptp4l's) stay stamped. Error: why it does not stamp them.
-[[nodiscard]] Result<void> have_requests_stamped(const std::string& interface,
+// stamp (ptp4l's) stay stamped. True: it did not. Error: why it does not stamp them.
+[[nodiscard]] Result<bool> have_requests_stamped(const std::string& interface,
                                                  const Ioctl& ioctl = system_ioctl());
 
 }  // namespace wiretime::os

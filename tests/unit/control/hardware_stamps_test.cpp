@@ -50,6 +50,12 @@ struct Card {
     });
     device.on<ifreq>(SIOCSHWTSTAMP, [this](ifreq& r) {
       set = *reinterpret_cast<const hwtstamp_config*>(r.ifr_data);
+      ++settings;
+      return 0;
+    });
+    device.on<ifreq>(SIOCGHWTSTAMP, [this](ifreq& r) {
+      if (!set) return errno = EOPNOTSUPP, -1;
+      *reinterpret_cast<hwtstamp_config*>(r.ifr_data) = *set;
       return 0;
     });
     device.on<ptp_clock_caps>(PTP_CLOCK_GETCAPS, [](ptp_clock_caps&) { return 0; });
@@ -71,6 +77,7 @@ struct Card {
   std::optional<hwtstamp_config> set;
   bool gone = false;
   int readings = 0;
+  int settings = 0;
 };
 
 struct Bench {
@@ -108,7 +115,7 @@ struct Bench {
   os::Log log;
   std::unique_ptr<os::EventLoop> loop = *os::EventLoop::create();
   unsigned index = 0;
-  HardwareStamps stamps{*loop, log, card.system()};
+  HardwareStamps stamps{*loop, log, card.system(), 50ms};
 };
 
 // ns
@@ -269,4 +276,23 @@ TEST_CASE("rxfilter asks for what is wanted, and a card that cannot do it stamps
     CHECK(b.card.set->rx_filter == c.set);
     CHECK((b.logged().find("(TX only)") != std::string::npos) == c.transmit_only);
   }
+}
+
+TEST_CASE("stamps that another program switches off are switched on again, which is said once") {
+  Bench b;
+  b.start(line_for("lo"));
+  while (b.card.readings < 20) b.run(20ms);
+  CHECK(b.card.settings == 1);  // asked for once while nobody interferes
+  for (const hwtstamp_config& theirs : {hwtstamp_config{0, HWTSTAMP_TX_OFF, HWTSTAMP_FILTER_ALL},
+                                        hwtstamp_config{0, HWTSTAMP_TX_ON, HWTSTAMP_FILTER_NONE}}) {
+    const int before = b.card.settings;
+    b.card.set = theirs;
+    while (b.card.settings == before) b.run(20ms);
+    CHECK(b.card.set->tx_type == HWTSTAMP_TX_ON);
+    CHECK(b.card.set->rx_filter == HWTSTAMP_FILTER_ALL);
+  }
+  const std::string said = "another program switched timestamps off, they are on again";
+  const std::string log = b.logged();
+  REQUIRE(log.find(said) != std::string::npos);
+  CHECK(log.find(said, log.find(said) + 1) == std::string::npos);
 }
