@@ -56,7 +56,7 @@ void TransmitQueue::settle(const clock::TimeSnapshot& time) noexcept {
     if (*entry_ == as_sent_ && as_sent_ != 0 && time.epoch == epoch_) {
       const auto measured = ntp::ExchangeLine::entry(receive_, time.time_at(slot.leaves), epoch_);
       if (measured != 0) {
-        *entry_ = measured;
+        ntp::ExchangeLine::put(entry_, measured);
         path_.events->add(clock::TransmitEvent::remembered);
       }
     }

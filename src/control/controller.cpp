@@ -142,6 +142,8 @@ void Controller::clock_stepped() {
 void Controller::every_second() {
   refresh_reference();
   state_.channels.tables.reclaim();
+  for (server::WorkerState* state : state_.states())
+    state->timestamp_span.look(os::monotonic_now(), state->newest_exchange.load(std::memory_order_relaxed));
   if (state_.data_plane == nullptr) return;
   state_.data_plane->tick();
   tell_peers();

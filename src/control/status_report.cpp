@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/status_report.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "control/client_listing.hpp"
 #include "control/source_manager.hpp"
@@ -20,6 +24,27 @@ constexpr std::array kNtpHits{Verdict::answered,          Verdict::answered_symm
 
 std::uint64_t stamp(const Counters<server::Stamp>::Values& sums, server::Stamp which) {
   return sums[static_cast<std::size_t>(which)];
+}
+
+// Where most stamps of the kernel's sockets came from; interfaces differ. Before the first: where they come
+// from without hardware.
+std::string kernel_rung(const server::WorkerState& kernel) {
+  using server::Stamp;
+  // The first of them where no other has more.
+  const auto most = [&](std::initializer_list<std::pair<Stamp, std::string_view>> kinds) {
+    return std::max_element(kinds.begin(), kinds.end(),
+                            [&](const auto& a, const auto& b) {
+                              return kernel.stamps.get(a.first) < kernel.stamps.get(b.first);
+                            })
+        ->second;
+  };
+  return fmt::format("receive: {}, transmit: {}",
+                     most({{Stamp::receive_kernel, "kernel"},
+                           {Stamp::receive_hardware, "hardware"},
+                           {Stamp::receive_daemon, "daemon"}}),
+                     most({{Stamp::transmit_daemon, "daemon"},
+                           {Stamp::transmit_kernel, "kernel"},
+                           {Stamp::transmit_hardware, "hardware"}}));
 }
 
 }  // namespace
@@ -70,14 +95,22 @@ status::ServerStats StatusReport::server_stats() const {
   Counters<Verdict>::Values verdicts{};
   Counters<server::Stamp>::Values stamps{};
   status::ServerStats stats;
+  std::optional<ntp::TimestampSpan::Ends> held;
   for (const server::WorkerState* state : state_.states()) {
     state->verdicts.add_to(verdicts);
     state->stamps.add_to(stamps);
     stats.ntp_authenticated += state->features.get(server::Feature::authenticated);
     stats.ntp_interleaved += state->features.get(server::Feature::interleaved);
     stats.timestamps_held += state->features.get(server::Feature::exchange_held);
+    if (const auto ends = state->timestamp_span.ends(); ends && held)
+      held = {std::min(held->oldest, ends->oldest), std::max(held->newest, ends->newest)};
+    else if (ends)
+      held = ends;
     if (state->clients) stats.log_drops += state->clients->evicted();
   }
+  if (held)
+    stats.timestamp_span = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(held->newest - held->oldest).count());
   for (const Verdict v : kNtpHits) stats.ntp_hits += verdicts[static_cast<std::size_t>(v)];
   stats.ntp_drops = verdicts[static_cast<std::size_t>(Verdict::rate_limited)];
   stats.command_hits = state_.command_counts.hits;
@@ -129,7 +162,7 @@ std::vector<status::WorkerReport> StatusReport::workers() const {
 }
 
 std::vector<status::PortReport> StatusReport::ports() const {
-  std::vector<status::PortReport> reports{{"kernel", "kernel", "receive: kernel, transmit: daemon", {}}};
+  std::vector<status::PortReport> reports{{"kernel", "kernel", kernel_rung(state_.kernel), {}}};
   if (state_.data_plane != nullptr) {
     auto more = state_.data_plane->ports();
     reports.insert(reports.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -47,7 +48,8 @@ class ExchangeLine {
       Entry& e = entries_[static_cast<std::size_t>(std::countr_zero(like))];
       if (e >> kStayBits != wanted || (e & kLongestStay) == 0) continue;
       if (__builtin_expect(found != nullptr, false)) {
-        *found = e = kCleared;
+        put(found, kCleared);
+        put(&e, kCleared);
         return nullptr;
       }
       found = &e;
@@ -58,10 +60,18 @@ class ExchangeLine {
   [[nodiscard]] Entry* room(std::uint64_t random) noexcept {
     for (Entry& e : entries_) {
       if (e != 0) continue;
-      e = kTaken;
+      put(&e, kTaken);
       return &e;
     }
     return &entries_[random % kEntries];
+  }
+
+  // The owner's threads write, and the control thread sees, entries whole.
+  static void put(Entry* place, Entry entry) noexcept {
+    std::atomic_ref<Entry>{*place}.store(entry, std::memory_order_relaxed);
+  }
+  [[nodiscard]] static Entry seen(Entry* place) noexcept {
+    return std::atomic_ref<Entry>{*place}.load(std::memory_order_relaxed);
   }
 
   // 0 for a reply that left before its request came, or too late.

@@ -237,6 +237,7 @@ void finish_each(std::span<Frame> frames, const TransmitTimes& times, const cloc
   std::uint64_t random = state.random.next();
   std::uint64_t ahead = 0;  // 2^-48 s
   std::uint64_t interleaved = 0;
+  ntp::ExchangeLine::Entry* remembered = nullptr;
   for (Frame& frame : frames) {
     const NtpTimestamp transmit{times.first.value + (ahead >> 16)};
     if constexpr (kPaced) ahead += clock::wire_bytes(frame.length) * times.per_byte;
@@ -244,11 +245,13 @@ void finish_each(std::span<Frame> frames, const TransmitTimes& times, const cloc
     if (__builtin_expect(frame.plain_udp != nullptr, true)) {
       random = next_of_burst(random);
       std::byte* const payload = frame.plain_udp + net::udp::kHeaderSize;
-      if (__builtin_expect(frame.exchange.entry != nullptr, false) &&
-          finish_exchange(frame, payload, transmit, snapshot.epoch, state))
-        ++interleaved;
-      else
-        ntp::ReplyTemplate::stamp(payload, transmit, noise_mask, random >> 32);
+      bool stamped = false;
+      if (__builtin_expect(frame.exchange.entry != nullptr, false)) {
+        remembered = frame.exchange.entry;
+        stamped = finish_exchange(frame, payload, transmit, snapshot.epoch, state);
+        interleaved += stamped;
+      }
+      if (!stamped) ntp::ReplyTemplate::stamp(payload, transmit, noise_mask, random >> 32);
       if (frame.plain_ipv6)
         net::finish_plain_checksum<net::PlainIpv6, ntp::kHeaderLength>(frame.plain_udp);
       else
@@ -259,7 +262,9 @@ void finish_each(std::span<Frame> frames, const TransmitTimes& times, const cloc
     finish_one(frame, bytes.subspan(frame.parsed.payload_offset), transmit, snapshot, state);
     net::finish_udp_checksum(bytes, frame.parsed);
   }
+  if (__builtin_expect(remembered == nullptr, true)) return;
   state.features.add(Feature::interleaved, interleaved);
+  state.newest_exchange.store(remembered, std::memory_order_relaxed);
 }
 
 }  // namespace

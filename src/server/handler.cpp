@@ -40,6 +40,7 @@ void finish_reply(std::span<std::byte> reply, const ntp::Key* key, const ntp::Ex
                   NtpTimestamp transmit, const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept {
   if (exchange.entry != nullptr) {
     if (*exchange.entry == ntp::ExchangeLine::kTaken) state.features.add(Feature::exchange_held);
+    state.newest_exchange.store(exchange.entry, std::memory_order_relaxed);
     remember(exchange, ntp::timestamp(reply.data(), ntp::offset::kReceive), transmit, snapshot.epoch);
   }
   if (exchange.interleaved)

@@ -48,7 +48,7 @@ void finish_reply(std::span<std::byte> reply, const ntp::Key* key, const ntp::Ex
 // reply says.
 inline void remember(const ntp::Exchange& exchange, NtpTimestamp receive, NtpTimestamp transmit,
                      std::uint8_t epoch) noexcept {
-  *exchange.entry = ntp::ExchangeLine::entry(receive, transmit, epoch);
+  ntp::ExchangeLine::put(exchange.entry, ntp::ExchangeLine::entry(receive, transmit, epoch));
 }
 
 }  // namespace wiretime::server

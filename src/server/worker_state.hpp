@@ -4,6 +4,7 @@
 // live.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "base/verdict.hpp"
 #include "clock/nic_snapshot.hpp"
 #include "ntp/client_table.hpp"
+#include "ntp/timestamp_span.hpp"
 
 namespace wiretime::server {
 
@@ -48,6 +50,9 @@ struct WorkerState {
   Counters<Feature> features;
   Counters<clock::StampVerdict> nic_stamps;  // of the frames that came, by what their stamp was worth
   Counters<clock::StampVerdict> xdp_stamps;  // the same of the XDP program's
+  // Where a reply was remembered last. Writer: the answering thread; reader: control thread.
+  std::atomic<ntp::ExchangeLine::Entry*> newest_exchange{nullptr};
+  ntp::TimestampSpan timestamp_span;  // control thread's
   Random random;
   std::unique_ptr<ntp::ClientTable> clients;
   // The port has a way to the kernel, and what comes from Tables::peers takes it. Set before the worker

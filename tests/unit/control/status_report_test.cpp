@@ -148,6 +148,36 @@ TEST_CASE("workers are told apart by port and number, the kernel sockets first")
   CHECK(b.report.ports().size() == 2);
 }
 
+TEST_CASE("the timestamps held cover the time from the oldest of any worker to the newest of any") {
+  Bench b;
+  b.state.data_plane = &b.plane;
+  CHECK(b.report.server_stats().timestamp_span == 0);
+  std::array<ntp::ExchangeLine::Entry, 4> entries{3, 4, 5, 6};
+  b.plane.b.timestamp_span.look(10s, &entries[0]);
+  b.plane.b.timestamp_span.look(20s, &entries[1]);
+  CHECK(b.report.server_stats().timestamp_span == 10);
+  b.state.kernel.timestamp_span.look(15s, &entries[2]);
+  b.state.kernel.timestamp_span.look(42s, &entries[3]);
+  CHECK(b.report.server_stats().timestamp_span == 32);
+  entries[0] = 0;
+  b.plane.b.timestamp_span.look(43s, &entries[1]);
+  CHECK(b.report.server_stats().timestamp_span == 27);
+}
+
+TEST_CASE("the kernel sockets' port says where most of its stamps come from") {
+  using server::Stamp;
+  Bench b;
+  CHECK(b.report.ports()[0].timestamp_rung == "receive: kernel, transmit: daemon");
+  b.state.kernel.stamps.add(Stamp::receive_kernel, 2);
+  b.state.kernel.stamps.add(Stamp::receive_hardware, 3);
+  b.state.kernel.stamps.add(Stamp::transmit_daemon, 3);
+  b.state.kernel.stamps.add(Stamp::transmit_kernel, 2);
+  CHECK(b.report.ports()[0].timestamp_rung == "receive: hardware, transmit: daemon");
+  b.state.kernel.stamps.add(Stamp::receive_daemon, 9);
+  b.state.kernel.stamps.add(Stamp::transmit_hardware, 9);
+  CHECK(b.report.ports()[0].timestamp_rung == "receive: daemon, transmit: hardware");
+}
+
 TEST_CASE("an address without a family has no access") {
   Bench b;
   b.state.ntp_access.set_everywhere(true, true);
