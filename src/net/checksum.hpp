@@ -116,6 +116,11 @@ class WordSum {
   std::uint64_t sum_ = 0;
 };
 
+// A word as a sum that others can be added to and taken from without a carry: its two halves.
+[[nodiscard]] constexpr std::uint64_t halves(std::uint64_t word) noexcept {
+  return (word & 0xFFFF'FFFFU) + (word >> 32);
+}
+
 [[nodiscard]] inline std::uint16_t internet_checksum(std::span<const std::byte> bytes) noexcept {
   InternetSum sum;
   sum.add(bytes);

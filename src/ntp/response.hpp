@@ -37,6 +37,14 @@ class ReplyTemplate {
   // stamp. `random` supplies the bits below our precision. The reply is exactly 48 bytes, before its MAC if
   // it has one: never longer than its request.
   void write(std::byte* message, Verdict kind, NtpTimestamp receive, std::uint64_t random) const noexcept;
+  // Makes a reply of write() the one for `kind`.
+  void rewrite(std::byte* reply, Verdict kind) const noexcept {
+    constexpr std::uint64_t kVersionAndPoll = 0x00FF'0038U;
+    const Head& head = heads_[static_cast<std::size_t>(kind)];
+    store_raw(reply, head[0] | (load_raw<std::uint64_t>(reply) & kVersionAndPoll));
+    store_raw(reply + offset::kRootDispersion, head[1]);
+    store_raw(reply + offset::kReferenceTime, head[2]);
+  }
   // The transmit stamp, into a reply made by write(). Receive stamps are odd and transmit stamps even, so
   // they are never equal, and neither equals the origin stamp; interleaved mode depends on both.
   static void stamp(std::byte* reply, NtpTimestamp transmit, std::uint64_t noise_mask,
@@ -47,6 +55,13 @@ class ReplyTemplate {
     if (bits <= 1) return 1;  // the lowest bit is ours for parity
     return (std::uint64_t{1} << (bits < 32 ? bits : 32)) - 1;
   }
+
+  using Head = std::array<std::uint64_t, 3>;
+  [[nodiscard]] const Head& head(Verdict kind) const noexcept {
+    return heads_[static_cast<std::size_t>(kind)];
+  }
+  [[nodiscard]] std::uint64_t noise_mask() const noexcept { return noise_mask_; }
+  [[nodiscard]] std::int8_t least_poll() const noexcept { return least_poll_; }
 
  private:
   // Random below the precision, `parity` in the lowest bit, as it stands in a packet, and different from
@@ -60,7 +75,6 @@ class ReplyTemplate {
 
   // Words as they stand in memory: leap, mode, stratum, precision, root delay; root dispersion and refid;
   // reference time.
-  using Head = std::array<std::uint64_t, 3>;
   static constexpr std::size_t kKinds = static_cast<std::size_t>(Verdict::answered_kiss) + 1;
   std::array<Head, kKinds> heads_;  // by verdict
   std::uint64_t noise_mask_;

@@ -9,6 +9,7 @@
 #include "ntp/packet.hpp"
 #include "ntp/response.hpp"
 #include "server/handler.hpp"
+#include "server/wide_path.hpp"
 
 namespace wiretime::server {
 
@@ -67,13 +68,16 @@ constexpr auto kPlainKinds = plain_kinds();
 class PlainPath {
  public:
   PlainPath(const clock::TimeSnapshot& snapshot, const Tables& tables, const LocalAddresses& ours,
-            WorkerState& state) noexcept
+            WorkerState& state, NtpTimestamp now) noexcept
       : snapshot_{snapshot},
         tables_{tables},
         ours_{ours},
         state_{state},
         clients_{state.clients.get()},
-        shape_{tables.ntp_port, tables.dscp} {}
+        random_{state.random.next()},
+        luck_{random_ >> 48},
+        burst_{Shape{tables.ntp_port, tables.dscp}},
+        reply_{snapshot, now, tables.rate_limit.interval} {}
 
   // Pass 1: false: not plain. Otherwise judged, but for what the client's record says; it then is one of
   // `count`. That is the caller's, who keeps it in a register.
@@ -85,29 +89,34 @@ class PlainPath {
     return type == net::PlainIpv6::kEtherType && judge<net::PlainIpv6>(frame, l3, count);
   }
 
-  // Passes 2 and 3.
+  // The same of whole groups of frames, as far as they are what the wide path takes.
+  [[nodiscard]] std::size_t judge_wide(std::span<Frame> frames, std::size_t& count) noexcept {
+    random_ = next_of_burst(random_);
+    return wide::judge(frames, burst_, count, reply_, tables_, ours_, clients_, random_);
+  }
+
+  // Passes 2 and 3. The wide path writes its replies while the client log's cache lines come, half of them
+  // before its first lines, half before its second ones.
   void answer(std::size_t count) noexcept {
     if (count == 0) return;
-    const ntp::ReplyTemplate reply{snapshot_, frames_[0]->receive, tables_.rate_limit.interval};
-    std::uint64_t random = state_.random.next();
-    if (clients_ == nullptr) {
-      for (std::size_t i = 0; i < count; ++i) write(*frames_[i], nullptr, reply, random);
-      return;
-    }
+    if (state_.wide) wide::write(burst_, 0, count / 2, reply_);
     std::uint64_t dice = state_.random.next();
-    const std::size_t known =
-        clients_->admit_known(batch_, count, snapshot_.uptime, tables_.rate_limit, dice);
-    write_admitted(0, known, reply, random);
-    if (known == count) return;
-    clients_->admit_rest(batch_, count, known, snapshot_.uptime, tables_.rate_limit, dice);
-    write_admitted(known, count, reply, random);
+    std::size_t known = 0;
+    if (clients_ != nullptr)
+      known = clients_->admit_known(burst_.batch, count, snapshot_.uptime, tables_.rate_limit, dice);
+    if (state_.wide) wide::write(burst_, count / 2, count, reply_);
+    if (clients_ != nullptr)
+      clients_->admit_rest(burst_.batch, count, known, snapshot_.uptime, tables_.rate_limit, dice);
+    else
+      std::fill_n(burst_.batch.admissions.begin(), count, ntp::Admission::answer);
+    settle(count);
   }
 
  private:
   template <typename Family>
   [[nodiscard]] bool judge(Frame& frame, std::size_t l3, std::size_t& count) noexcept {
     std::byte* const ip = frame.data + l3;
-    if (!net::recognise_plain<Family>(ip, frame.length - l3, shape_)) return false;
+    if (!net::recognise_plain<Family>(ip, frame.length - l3, burst_.shape)) return false;
     std::byte* const udp = ip + Family::kHeaderSize;
     const Verdict kind = kPlainKinds[load_u8(udp + net::udp::kHeaderSize)];
     const std::byte* const source = ip + Family::kSource;
@@ -124,19 +133,21 @@ class PlainPath {
     if (clients_ != nullptr) {
       const ntp::ClientTable::Place place = place_of<Family>(source);
       ntp::ClientTable::prefetch(place);
-      batch_.places[count] = place;
+      burst_.batch.places[count] = place;
       ntp::ExchangeLine* line = nullptr;
       if (__builtin_expect(ntp::InterleavingStamps::may_interleave(udp + net::udp::kHeaderSize), false)) {
         line = &clients_->exchanges(place);
         line->prefetch();
       }
-      lines_[count] = line;
-      if constexpr (Family::kIpv6) batch_.ipv6[count] = source;
+      burst_.lines[count] = line;
+      if constexpr (Family::kIpv6) burst_.batch.ipv6[count] = source;
     }
     frame.plain_udp = udp;
     frame.plain_ipv6 = Family::kIpv6;
     frame.key = nullptr;
-    frames_[count++] = &frame;
+    burst_.sums[count] = 0;
+    burst_.all_written = false;
+    burst_.frames[count++] = &frame;
     return true;
   }
 
@@ -165,38 +176,60 @@ class PlainPath {
   }
 
   // `line`: where replies to this client are remembered, if it may want to be told of one.
-  void write(Frame& frame, ntp::ExchangeLine* line, const ntp::ReplyTemplate& reply,
-             std::uint64_t& random) noexcept {
+  void write(Frame& frame, ntp::ExchangeLine* line, std::uint64_t luck) noexcept {
     std::byte* const udp = frame.plain_udp;
     std::byte* const payload = udp + net::udp::kHeaderSize;
-    random = next_of_burst(random);
+    random_ = next_of_burst(random_);
     frame.length = static_cast<std::uint32_t>(payload + ntp::kHeaderLength - frame.data);
     net::swap_macs(frame.data);
     if (frame.plain_ipv6)
-      net::reverse_plain<net::PlainIpv6>(udp, shape_);
+      net::reverse_plain<net::PlainIpv6>(udp, burst_.shape);
     else
-      net::reverse_plain<net::PlainIpv4>(udp, shape_);
+      net::reverse_plain<net::PlainIpv4>(udp, burst_.shape);
     frame.exchange = {};
+    frame.plain_sum = 0;
     if (__builtin_expect(line == nullptr || frame.verdict != Verdict::answered, true)) {
-      reply.write(payload, frame.verdict, frame.receive, random >> 32);
+      reply_.write(payload, frame.verdict, frame.receive, random_ >> 32);
       return;
     }
     const auto stamps = ntp::InterleavingStamps::of(payload);
-    reply.write(payload, Verdict::answered, frame.receive, random >> 32);
-    frame.exchange = ntp::interleave(*line, stamps, payload, snapshot_.epoch, random >> 48);
+    reply_.write(payload, Verdict::answered, frame.receive, random_ >> 32);
+    frame.exchange = ntp::interleave(*line, stamps, payload, snapshot_.epoch, luck);
   }
 
-  void write_admitted(std::size_t from, std::size_t to, const ntp::ReplyTemplate& reply,
-                      std::uint64_t& random) noexcept {
-    for (std::size_t n = from; n < to; ++n) {
-      const std::size_t i = batch_.order[n];
-      Frame& frame = *frames_[i];
-      const ntp::Admission admission = batch_.admissions[i];
-      if (__builtin_expect(admission != ntp::Admission::answer, false)) {
-        frame.verdict = verdict_of(admission, frame.verdict);
-        if (frame.verdict == Verdict::rate_limited) continue;
+  // The same of a reply that the wide path has written.
+  void remember(Frame& frame, ntp::ExchangeLine& line, const ntp::InterleavingStamps& stamps,
+                std::uint64_t luck) noexcept {
+    std::byte* const payload = frame.plain_udp + net::udp::kHeaderSize;
+    const auto basic_origin = load_raw<std::uint64_t>(payload + ntp::offset::kOrigin);
+    frame.exchange = ntp::interleave(line, stamps, payload, snapshot_.epoch, luck);
+    if (frame.exchange.interleaved)
+      frame.plain_sum += net::halves(stamps.receive) - net::halves(basic_origin);
+  }
+
+  // What the wide path has not written, and what it has for those that are not admitted.
+  void settle(std::size_t count) noexcept {
+    bool all_admitted = true;
+    for (std::size_t i = 0; i < count; ++i)
+      all_admitted &= burst_.batch.admissions[i] == ntp::Admission::answer;
+    if (__builtin_expect(burst_.all_written && !burst_.some_interleave && all_admitted, true)) return;
+    for (std::size_t i = 0; i < count; ++i) {
+      const ntp::Admission admission = burst_.batch.admissions[i];
+      const bool written = burst_.sums[i] != 0;
+      ntp::ExchangeLine* const line = clients_ != nullptr ? burst_.lines[i] : nullptr;
+      const bool admitted = admission == ntp::Admission::answer;
+      if (__builtin_expect(written && admitted && line == nullptr, true)) continue;
+      Frame& frame = *burst_.frames[i];
+      if (!admitted) frame.verdict = verdict_of(admission, frame.verdict);
+      if (frame.verdict == Verdict::rate_limited) continue;
+      if (!written) {
+        write(frame, line, luck_ + i);
+      } else if (admitted) {
+        remember(frame, *line, burst_.stamps[i], luck_ + i);
+      } else {
+        reply_.rewrite(frame.plain_udp + net::udp::kHeaderSize, frame.verdict);
+        frame.plain_sum = 0;
       }
-      write(frame, lines_[i], reply, random);
     }
   }
 
@@ -205,28 +238,38 @@ class PlainPath {
   const LocalAddresses& ours_;
   WorkerState& state_;
   ntp::ClientTable* clients_;
-  Shape shape_;
-  std::array<Frame*, kBurstSize> frames_;
-  std::array<ntp::ExchangeLine*, kBurstSize> lines_;
-  ntp::ClientTable::Batch batch_;
-  static_assert(ntp::ClientTable::kBatch >= kBurstSize);
+  std::uint64_t random_;  // the burst's
+  std::uint64_t luck_;    // with a reply's number: whose place it takes to be remembered
+  PlainBurst burst_;
+  ntp::ReplyTemplate reply_;
 };
 
-// A plain reply that is remembered. True: it is an interleaved one, which has its transmit stamp.
-inline bool finish_exchange(Frame& frame, const std::byte* reply, NtpTimestamp transmit, std::uint8_t epoch,
+// A plain reply that is remembered.
+inline void finish_exchange(Frame& frame, NtpTimestamp transmit, std::uint8_t epoch,
                             WorkerState& state) noexcept {
-  frame.receive = ntp::timestamp(reply, ntp::offset::kReceive);
+  frame.receive = ntp::timestamp(frame.plain_udp + net::udp::kHeaderSize, ntp::offset::kReceive);
   if (__builtin_expect(*frame.exchange.entry == ntp::ExchangeLine::kTaken, false))
     state.features.add(Feature::exchange_held);
   remember(frame.exchange, frame.receive, transmit, epoch);
-  return frame.exchange.interleaved;
 }
 
-// By the general path.
-void finish_one(Frame& frame, std::span<std::byte> reply, NtpTimestamp transmit,
-                const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept {
+void finish_plain(Frame& frame, NtpTimestamp transmit, std::uint64_t noise_mask,
+                  std::uint64_t random) noexcept {
+  if (!frame.exchange.interleaved)  // otherwise it has its transmit stamp
+    ntp::ReplyTemplate::stamp(frame.plain_udp + net::udp::kHeaderSize, transmit, noise_mask, random);
+  if (frame.plain_ipv6)
+    net::finish_plain_checksum<net::PlainIpv6, ntp::kHeaderLength>(frame.plain_udp);
+  else
+    net::finish_plain_checksum<net::PlainIpv4, ntp::kHeaderLength>(frame.plain_udp);
+}
+
+void finish_general(Frame& frame, NtpTimestamp transmit, const clock::TimeSnapshot& snapshot,
+                    WorkerState& state) noexcept {
+  const std::span<std::byte> bytes{frame.data, frame.length};
+  const auto reply = bytes.subspan(frame.parsed.payload_offset);
   frame.receive = ntp::timestamp(reply.data(), ntp::offset::kReceive);
   finish_reply(reply, frame.key, frame.exchange, transmit, snapshot, state);
+  net::finish_udp_checksum(bytes, frame.parsed);
 }
 
 // `kPaced`: not all at once.
@@ -238,29 +281,35 @@ void finish_each(std::span<Frame> frames, const TransmitTimes& times, const cloc
   std::uint64_t ahead = 0;  // 2^-48 s
   std::uint64_t interleaved = 0;
   ntp::ExchangeLine::Entry* remembered = nullptr;
-  for (Frame& frame : frames) {
-    const NtpTimestamp transmit{times.first.value + (ahead >> 16)};
-    if constexpr (kPaced) ahead += clock::wire_bytes(frame.length) * times.per_byte;
-    if (!is_ntp_answer(frame.verdict)) continue;
-    if (__builtin_expect(frame.plain_udp != nullptr, true)) {
-      random = next_of_burst(random);
-      std::byte* const payload = frame.plain_udp + net::udp::kHeaderSize;
-      bool stamped = false;
-      if (__builtin_expect(frame.exchange.entry != nullptr, false)) {
-        remembered = frame.exchange.entry;
-        stamped = finish_exchange(frame, payload, transmit, snapshot.epoch, state);
-        interleaved += stamped;
-      }
-      if (!stamped) ntp::ReplyTemplate::stamp(payload, transmit, noise_mask, random >> 32);
-      if (frame.plain_ipv6)
-        net::finish_plain_checksum<net::PlainIpv6, ntp::kHeaderLength>(frame.plain_udp);
-      else
-        net::finish_plain_checksum<net::PlainIpv4, ntp::kHeaderLength>(frame.plain_udp);
-      continue;
+  while (!frames.empty()) {
+    const auto burst = frames.first(std::min(frames.size(), kBurstSize));
+    frames = frames.subspan(burst.size());
+    std::array<std::uint64_t, kBurstSize> transmits;
+    for (std::size_t i = 0; i < burst.size(); ++i) {
+      Frame& frame = burst[i];
+      transmits[i] = times.first.value + (ahead >> 16);
+      if constexpr (kPaced) ahead += clock::wire_bytes(frame.length) * times.per_byte;
+      if (__builtin_expect(!is_ntp_answer(frame.verdict) || frame.plain_udp == nullptr, false)) continue;
+      if (__builtin_expect(frame.exchange.entry == nullptr, true)) continue;
+      remembered = frame.exchange.entry;
+      finish_exchange(frame, NtpTimestamp{transmits[i]}, snapshot.epoch, state);
+      interleaved += frame.exchange.interleaved;
     }
-    const std::span<std::byte> bytes{frame.data, frame.length};
-    finish_one(frame, bytes.subspan(frame.parsed.payload_offset), transmit, snapshot, state);
-    net::finish_udp_checksum(bytes, frame.parsed);
+    for (std::size_t i = 0; i < burst.size();) {
+      if (state.wide) {
+        random = next_of_burst(random);
+        i += wide::finish(burst.subspan(i), std::span{transmits}.subspan(i), noise_mask, random);
+      }
+      for (const std::size_t end = std::min(i + wide::kGroup, burst.size()); i < end; ++i) {
+        Frame& frame = burst[i];
+        if (!is_ntp_answer(frame.verdict)) continue;
+        random = next_of_burst(random);
+        if (frame.plain_udp != nullptr)
+          finish_plain(frame, NtpTimestamp{transmits[i]}, noise_mask, random >> 32);
+        else
+          finish_general(frame, NtpTimestamp{transmits[i]}, snapshot, state);
+      }
+    }
   }
   if (__builtin_expect(remembered == nullptr, true)) return;
   state.features.add(Feature::interleaved, interleaved);
@@ -273,12 +322,23 @@ void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const 
             const LocalAddresses& ours, WorkerState& state) noexcept {
   for (; frames.size() > kBurstSize; frames = frames.subspan(kBurstSize))
     answer(frames.first(kBurstSize), snapshot, tables, ours, state);
-  PlainPath plain{snapshot, tables, ours, state};
+  if (frames.empty()) return;
+  PlainPath plain{snapshot, tables, ours, state, frames.front().receive};
+  // Traffic that is not for the wide path must not cost two judgements.
+  unsigned tries = state.wide && snapshot.valid ? 2 : 0;
   std::size_t count = 0;
-  for (Frame& frame : frames) {
-    if (snapshot.valid && plain.judge(frame, count)) continue;
-    frame.plain_udp = nullptr;
-    frame.verdict = answer_one(frame, snapshot, tables, ours, state);
+  for (std::size_t i = 0; i < frames.size();) {
+    if (tries > 0) {
+      i += plain.judge_wide(frames.subspan(i), count);
+      --tries;
+    }
+    const std::size_t end = tries > 0 ? std::min(i + wide::kGroup, frames.size()) : frames.size();
+    for (; i < end; ++i) {
+      Frame& frame = frames[i];
+      if (snapshot.valid && plain.judge(frame, count)) continue;
+      frame.plain_udp = nullptr;
+      frame.verdict = answer_one(frame, snapshot, tables, ours, state);
+    }
   }
   plain.answer(count);
 }

@@ -21,9 +21,11 @@ struct Frame {
   std::uint32_t length = 0;   // in and out: bytes; a reply never grows
   NtpTimestamp receive{};     // in: when it arrived; after finish, of a reply that is remembered: as it says
   Verdict verdict{};          // out; the transport counts it once it knows how the frame ended
-  // What answer() leaves to finish(). Of plain requests (net/plain_frame.hpp), where the UDP header begins;
-  // null: not a plain one, and the other two.
+  // What answer() leaves to finish(). Of plain requests (net/plain_frame.hpp), where the UDP header begins,
+  // and the sum under its checksum but for the transmit stamp, or 0 where that is not known; null: not a
+  // plain one, and the other two.
   std::byte* plain_udp = nullptr;
+  std::uint64_t plain_sum = 0;
   bool plain_ipv6 = false;
   net::ParsedFrame parsed{};
   const ntp::Key* key = nullptr;

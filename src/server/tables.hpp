@@ -28,7 +28,10 @@ class LocalAddresses {
   explicit LocalAddresses(std::vector<IpAddress> unicast, std::vector<IpAddress> broadcast = {})
       : unicast_{sorted(std::move(unicast))}, broadcast_{sorted(std::move(broadcast))} {
     for (const auto* list : {&unicast_, &broadcast_})
-      for (const IpAddress& a : *list) filter_ |= std::uint64_t{1} << bit_of(low_bits(a));
+      for (const IpAddress& a : *list) {
+        filter_ |= std::uint64_t{1} << bit_of(low_bits(a));
+        if (a.family == Family::ipv4) known_v4_.push_back(low_bits(a));
+      }
     for (const IpAddress& a : unicast_) {
       const auto* bytes = reinterpret_cast<const std::byte*>(a.bytes.data());
       if (a.family == Family::ipv4) v4_.push_back(load_raw<std::uint32_t>(bytes));
@@ -64,6 +67,12 @@ class LocalAddresses {
   }
   [[nodiscard]] std::span<const IpAddress> addresses() const noexcept { return unicast_; }
 
+  // As they stand in packets: unicast, and IPv4 ones with broadcast.
+  using Raw6 = std::array<std::uint64_t, 2>;
+  [[nodiscard]] std::span<const std::uint32_t> raw_v4() const noexcept { return v4_; }
+  [[nodiscard]] std::span<const Raw6> raw_v6() const noexcept { return v6_; }
+  [[nodiscard]] std::span<const std::uint32_t> raw_known_v4() const noexcept { return known_v4_; }
+
  private:
   static std::vector<IpAddress> sorted(std::vector<IpAddress> addresses) {
     std::sort(addresses.begin(), addresses.end());
@@ -82,12 +91,11 @@ class LocalAddresses {
   [[nodiscard]] bool knows(const IpAddress& a) const noexcept { return contains(a) || is_broadcast(a); }
   static unsigned bit_of(std::uint32_t low_bits) noexcept { return (low_bits * 0x9E37'79B1U) >> 26; }
 
-  using Raw6 = std::array<std::uint64_t, 2>;
-
   std::vector<IpAddress> unicast_;
   std::vector<IpAddress> broadcast_;
   std::vector<std::uint32_t> v4_;  // unicast, as in a packet
   std::vector<Raw6> v6_;
+  std::vector<std::uint32_t> known_v4_;  // with broadcast, as in a packet
   std::uint64_t filter_ = 0;
 };
 

@@ -37,6 +37,11 @@ enum class Feature : std::uint8_t {
   kCount,
 };
 
+namespace wide {
+// This processor has what server/wide_path.hpp needs.
+[[nodiscard]] bool available() noexcept;
+}  // namespace wide
+
 struct WorkerState {
   // `clients` is null with noclientlog.
   WorkerState(std::string port_name, unsigned worker_number, std::array<std::uint64_t, 2> seed,
@@ -58,6 +63,7 @@ struct WorkerState {
   // The port has a way to the kernel, and what comes from Tables::peers takes it. Set before the worker
   // starts.
   bool hands_over_peers = false;
+  bool wide = wide::available();  // take frames eight at a time where possible; tests say no
 };
 
 }  // namespace wiretime::server

@@ -300,3 +300,121 @@ TEST_CASE("over its rate limit a client gets nothing, or a kiss of death, on eve
     CHECK(seen[Verdict::rate_limited] > 100);
   }
 }
+
+TEST_CASE("eight frames at a time end as they would one by one") {
+  // Two servers that see the same bursts, with the same dice: one of them takes no frames together. Their
+  // replies are the same to the byte, and so are their client logs.
+  std::mt19937_64 random{20261125};
+  for (const unsigned kod : {0U, 1U}) {
+    Fixture f;
+    Fixture narrow;
+    narrow.state.wide = false;
+    for (Fixture* each : {&f, &narrow}) {
+      each->ours =
+          server::LocalAddresses{{ip("192.0.2.1"), ip("192.0.2.5"), ip("2001:db8::1")}, {ip("192.0.2.255")}};
+      each->snapshot.precision = -31;  // no random bits but parity
+      each->tables.dscp = 46;
+      each->tables.rate_limit = ntp::RateLimit::of({3, 4, 2, kod});
+    }
+    std::map<Verdict, int> seen;
+    std::map<IpAddress, NtpTimestamp> told;  // receive timestamps of the last replies
+    std::ptrdiff_t together = 0;
+    int interleaved = 0;
+    for (int round = 0; round < 4000; ++round) {
+      const bool ipv6 = random() % 3 == 0;
+      const bool mixed = random() % 8 == 0;
+      const unsigned rarity = random() % 4 == 0 ? 1 : 64;  // of flaws
+      const std::size_t size = 1 + random() % (server::kBurstSize + 8);
+      const NtpTimestamp now = f.snapshot.anchor_time + NtpDuration{round * 65'536};
+      std::vector<Bytes> frames;
+      std::vector<IpAddress> senders;
+      for (std::size_t i = 0; i < size; ++i) {
+        Spec spec = ipv6 ? ipv6_spec() : Spec{};
+        if (mixed && random() % 8 == 0) spec = ipv6 ? Spec{} : ipv6_spec();
+        if (spec.is_ipv6()) {
+          spec.from.bytes[15] = static_cast<std::uint8_t>(random() % 64);
+          if (random() % (64 * rarity) == 0) spec.from.bytes[0] = static_cast<std::uint8_t>(random());
+        } else {
+          spec.from = IpAddress::v4(
+              0xC000'0200U + static_cast<std::uint32_t>(rarity == 1 ? random() % 256 : 6 + random() % 64));
+          if (random() % (64 * rarity) == 0) spec.from = IpAddress::v4(static_cast<std::uint32_t>(random()));
+        }
+        const bool plain = random() % (32 * rarity) != 0;
+        auto m =
+            ntp_request(plain ? 1 + static_cast<unsigned>(random() % 4) : static_cast<unsigned>(random() % 8),
+                        plain ? 3 : static_cast<unsigned>(random() % 8));
+        m[2] = static_cast<std::byte>(random());
+        for (std::size_t at = 3; at < 24; ++at) m[at] = static_cast<std::byte>(random());
+        for (std::size_t at = 32; at < 48; ++at) m[at] = static_cast<std::byte>(random());
+        if (random() % (64 * rarity) == 0) m[24 + random() % 8] = std::byte{1};
+        if (random() % 16 == 0)  // an origin as our own stamp, or nearly
+          ntp::set_timestamp(m.data(), ntp::offset::kTransmit,
+                             now + NtpDuration{static_cast<std::int64_t>(i * 1024 + random() % 4)});
+        if (spec.from.bytes.back() % 4 == 0 && told.contains(spec.from) && random() % 8 != 0)
+          ntp::set_timestamp(m.data(), ntp::offset::kOrigin, told[spec.from]);
+        frames.push_back(frame_with(spec, m));
+        senders.push_back(spec.from);
+        if (random() % (32 * rarity) == 0)
+          frames.back()[random() % frames.back().size()] ^= static_cast<std::byte>(1 << random() % 8);
+        if (random() % (32 * rarity) == 0) frames.back().resize(frames.back().size() + random() % 9);
+        if (random() % (64 * rarity) == 0) frames.back().resize(random() % frames.back().size());
+      }
+      auto others = frames;
+      const auto serve = [&](Fixture& server, std::vector<Bytes>& bytes, bool paced) {
+        std::vector<server::Frame> burst;
+        for (auto& b : bytes)
+          burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()),
+                           now + NtpDuration{static_cast<std::int64_t>(burst.size()) * 1024}});
+        server::answer(burst, server.snapshot, server.tables, server.ours, server.state);
+        together += std::count_if(burst.begin(), burst.end(), [](const auto& b) { return b.plain_sum != 0; });
+        std::vector<server::Frame> replies;  // the worker drops the others first
+        std::copy_if(burst.begin(), burst.end(), std::back_inserter(replies),
+                     [](const auto& b) { return disposition(b.verdict) == Disposition::reply; });
+        const NtpTimestamp at = now + NtpDuration{1 << 16};
+        server::finish(replies, {at, paced ? 225'180U : 0U}, server.snapshot, server.state);
+        return burst;
+      };
+      const bool paced = random() % 2 == 0;
+      const auto one = serve(f, frames, paced);
+      const auto other = serve(narrow, others, paced);
+      for (std::size_t i = 0; i < one.size(); ++i) {
+        REQUIRE(name(one[i].verdict) == name(other[i].verdict));
+        ++seen[one[i].verdict];
+        if (!is_ntp_answer(one[i].verdict)) continue;
+        REQUIRE(one[i].length == other[i].length);
+        REQUIRE(std::equal(frames[i].begin(), frames[i].begin() + one[i].length, others[i].begin()));
+        REQUIRE(one[i].exchange.interleaved == other[i].exchange.interleaved);
+        interleaved += one[i].exchange.interleaved;
+        if (one[i].plain_udp != nullptr)
+          told[senders[i]] = ntp::timestamp(one[i].plain_udp + 8, ntp::offset::kReceive);
+      }
+      for (Fixture* each : {&f, &narrow}) each->snapshot.uptime += 7;
+    }
+    for (std::size_t slot = 0; slot < f.state.clients->slots(); ++slot)
+      REQUIRE(f.state.clients->at(slot) == narrow.state.clients->at(slot));
+    CHECK((together > 20'000) == f.state.wide);  // false where the processor cannot
+    CHECK(seen[Verdict::answered] > 10'000);
+    CHECK(seen[Verdict::denied] > 100);
+    CHECK(interleaved > 1000);
+    CHECK(seen[Verdict::rate_limited] > 100);
+    CHECK((kod == 0) == (seen[Verdict::answered_kiss] == 0));
+  }
+}
+
+TEST_CASE("without a client log frames are answered eight at a time too") {
+  for (const Spec& spec : {Spec{}, ipv6_spec()}) {
+    Fixture f;
+    f.state.clients.reset();
+    std::vector<Bytes> frames(server::kBurstSize, frame_with(spec, ntp_request()));
+    std::vector<server::Frame> burst;
+    for (auto& b : frames)
+      burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()), f.snapshot.anchor_time});
+    server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
+    server::finish(burst, f.snapshot.anchor_time, f.snapshot, f.state);
+    for (const server::Frame& b : burst) {
+      CHECK(b.verdict == Verdict::answered);
+      CHECK((b.plain_sum != 0) == f.state.wide);
+      CHECK(checksums_right({b.data, b.length}, spec.l3(), 56));
+    }
+  }
+}
