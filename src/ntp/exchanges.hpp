@@ -122,7 +122,7 @@ static_assert(sizeof(ExchangeLine) == 64);
 struct InterleavingStamps {
   std::uint64_t origin;  // as they stand in memory
   std::uint64_t receive;
-  bool differ;  // receive from transmit
+  std::uint64_t transmit;
 
   // Whether the origin may be a receive timestamp of ours. They are odd, our transmit timestamps, which a
   // client in basic mode may have for an origin, are even.
@@ -130,9 +130,9 @@ struct InterleavingStamps {
     return (load_u8(request + offset::kOrigin + 7) & 1U) != 0;
   }
   [[nodiscard]] static InterleavingStamps of(const std::byte* request) noexcept {
-    const auto receive = load_raw<std::uint64_t>(request + offset::kReceive);
-    return {load_raw<std::uint64_t>(request + offset::kOrigin), receive,
-            receive != load_raw<std::uint64_t>(request + offset::kTransmit)};
+    return {load_raw<std::uint64_t>(request + offset::kOrigin),
+            load_raw<std::uint64_t>(request + offset::kReceive),
+            load_raw<std::uint64_t>(request + offset::kTransmit)};
   }
 };
 
@@ -150,7 +150,7 @@ struct Exchange {
   const NtpTimestamp before{byte_swap(request.origin)};
   ExchangeLine::Entry* const entry = line.find(before, epoch);
   if (entry == nullptr) return {line.room(random), false};
-  if (!request.differ) return {entry, false};
+  if (request.receive == request.transmit) return {entry, false};
   // Even, as all our transmit timestamps are.
   const std::uint64_t transmit = ExchangeLine::transmit(*entry, before).value & ~std::uint64_t{1};
   store_raw(reply + offset::kOrigin, request.receive);

@@ -195,16 +195,17 @@ class PlainPath {
     const auto stamps = ntp::InterleavingStamps::of(payload);
     reply_.write(payload, Verdict::answered, frame.receive, random_ >> 32);
     frame.exchange = ntp::interleave(*line, stamps, payload, snapshot_.epoch, luck);
+    frame.receive = ntp::timestamp(payload, ntp::offset::kReceive);
   }
 
-  // The same of a reply that the wide path has written.
-  void remember(Frame& frame, ntp::ExchangeLine& line, const ntp::InterleavingStamps& stamps,
-                std::uint64_t luck) noexcept {
+  // The same of the `i`th reply, which the wide path has written.
+  void remember(Frame& frame, std::size_t i) noexcept {
     std::byte* const payload = frame.plain_udp + net::udp::kHeaderSize;
-    const auto basic_origin = load_raw<std::uint64_t>(payload + ntp::offset::kOrigin);
-    frame.exchange = ntp::interleave(line, stamps, payload, snapshot_.epoch, luck);
+    const ntp::InterleavingStamps& stamps = burst_.stamps[i];
+    frame.exchange = ntp::interleave(*burst_.lines[i], stamps, payload, snapshot_.epoch, luck_ + i);
+    frame.receive = {byte_swap(burst_.receives[i])};
     if (frame.exchange.interleaved)
-      frame.plain_sum += net::halves(stamps.receive) - net::halves(basic_origin);
+      frame.plain_sum += net::halves(stamps.receive) - net::halves(stamps.transmit);
   }
 
   // What the wide path has not written, and what it has for those that are not admitted.
@@ -225,7 +226,7 @@ class PlainPath {
       if (!written) {
         write(frame, line, luck_ + i);
       } else if (admitted) {
-        remember(frame, *line, burst_.stamps[i], luck_ + i);
+        remember(frame, i);
       } else {
         reply_.rewrite(frame.plain_udp + net::udp::kHeaderSize, frame.verdict);
         frame.plain_sum = 0;
@@ -247,7 +248,6 @@ class PlainPath {
 // A plain reply that is remembered.
 inline void finish_exchange(Frame& frame, NtpTimestamp transmit, std::uint8_t epoch,
                             WorkerState& state) noexcept {
-  frame.receive = ntp::timestamp(frame.plain_udp + net::udp::kHeaderSize, ntp::offset::kReceive);
   if (__builtin_expect(*frame.exchange.entry == ntp::ExchangeLine::kTaken, false))
     state.features.add(Feature::exchange_held);
   remember(frame.exchange, frame.receive, transmit, epoch);
@@ -324,21 +324,19 @@ void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const 
     answer(frames.first(kBurstSize), snapshot, tables, ours, state);
   if (frames.empty()) return;
   PlainPath plain{snapshot, tables, ours, state, frames.front().receive};
-  // Traffic that is not for the wide path must not cost two judgements.
-  unsigned tries = state.wide && snapshot.valid ? 2 : 0;
+  bool together = state.wide && snapshot.valid;
   std::size_t count = 0;
   for (std::size_t i = 0; i < frames.size();) {
-    if (tries > 0) {
-      i += plain.judge_wide(frames.subspan(i), count);
-      --tries;
-    }
-    const std::size_t end = tries > 0 ? std::min(i + wide::kGroup, frames.size()) : frames.size();
+    if (together) i += plain.judge_wide(frames.subspan(i), count);
+    const std::size_t end = together ? std::min(i + wide::kGroup, frames.size()) : frames.size();
+    const std::size_t before = count;
     for (; i < end; ++i) {
       Frame& frame = frames[i];
       if (snapshot.valid && plain.judge(frame, count)) continue;
       frame.plain_udp = nullptr;
       frame.verdict = answer_one(frame, snapshot, tables, ours, state);
     }
+    together &= count - before > wide::kGroup / 2;  // few odd ones among them: the next may all be plain
   }
   plain.answer(count);
 }
