@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What timestamps add to a request: rows of burst_bench where each client asks once a round. "plain" asks in
 // basic mode; "stamped" has the NIC's receive stamp of each frame judged and told in NTP time, as a worker
-// does; "interleaved" has every client in interleaved mode, each request with the origin of the reply before;
-// "rewritten" is that on the plain transmit rung, where replies are remembered once more after the driver
-// took them. Rows of one number of clients compare: they differ in nothing else.
+// does; "interleaved" has every client in interleaved mode, each request with the origin of the reply before.
+// Rows of one number of clients compare: they differ in nothing else. Not in them: on the plain transmit rung
+// a worker remembers such replies once more when the driver has taken them.
 #include <benchmark/benchmark.h>
 #include <x86intrin.h>
 

@@ -159,7 +159,7 @@ WIDE_INLINE Columns<8> eight_columns(const Frame* frames, std::size_t offset) no
   return r;
 }
 
-// The frames' first eight words from some place each.
+// A column of `word(0)` to `word(7)`. Eight stores and one load are faster than eight insertions.
 template <typename Word>
 WIDE_INLINE Column gather(Word word) noexcept {
   alignas(64) std::array<std::uint64_t, kGroup> words;

@@ -11,7 +11,9 @@ namespace wiretime::server::wide {
 
 namespace {
 
-// What the families have in common once their headers are looked at.
+// What the families have in common once their link and IP headers are looked at: they load it. Then each says
+// whether its addresses and header are acceptable, for whom its access list is asked, and where clients are
+// in the client log.
 struct Group {
   Column flaws;      // any bit: not for us
   Column addresses;  // halves(), of both

@@ -418,3 +418,113 @@ TEST_CASE("without a client log frames are answered eight at a time too") {
     }
   }
 }
+
+TEST_CASE("below the precision stamps are random, each its own, and above it they are the clock's") {
+  for (const bool together : {false, true}) {
+    for (const Spec& spec : {Spec{}, ipv6_spec()}) {
+      Fixture f;
+      f.state.wide = together && server::wide::available();
+      f.snapshot.precision = -20;
+      constexpr std::uint64_t kNoise = 0xFFF;
+      std::map<std::uint64_t, int> seen;
+      std::uint64_t ever = 0;
+      std::uint64_t always = kNoise;
+      for (int round = 0; round < 32; ++round) {
+        std::vector<Bytes> frames(server::kBurstSize, frame_with(spec, ntp_request()));
+        std::vector<server::Frame> burst;
+        for (auto& b : frames)
+          burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()), f.snapshot.anchor_time});
+        server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
+        server::finish(burst, f.snapshot.anchor_time, f.snapshot, f.state);
+        for (const server::Frame& b : burst) {
+          const auto receive = ntp::timestamp(b.plain_udp + 8, ntp::offset::kReceive).value;
+          const auto transmit = ntp::timestamp(b.plain_udp + 8, ntp::offset::kTransmit).value;
+          REQUIRE((receive & ~kNoise) == f.snapshot.anchor_time.value);
+          REQUIRE((transmit & ~kNoise) == f.snapshot.anchor_time.value);
+          REQUIRE((receive & 1U) == 1);
+          REQUIRE((transmit & 1U) == 0);
+          for (const std::uint64_t stamp : {receive, transmit}) {
+            ++seen[stamp & kNoise];
+            ever |= stamp;
+            always &= stamp;
+          }
+        }
+      }
+      CHECK((ever & kNoise) == kNoise);
+      CHECK(always == 0);
+      CHECK(seen.size() > 1200);  // of 4,096; 2,048 draws hit 1,612 of them if they are fair
+    }
+  }
+}
+
+namespace {
+
+// Frames that are nearly plain requests, right in all but one thing.
+std::vector<Bytes> nearly_plain(const Spec& plain) {
+  std::vector<Bytes> frames;
+  const auto with = [&](auto change) {
+    Spec spec = plain;
+    change(spec);
+    frames.push_back(frame_with(spec, ntp_request()));
+  };
+  const std::vector<const char*> sources =
+      plain.is_ipv6()
+          ? std::vector<const char*>{"::", "::1", "ff02::1", "::ffff:192.0.2.9", "2001:db8::1", "2001:db9::2"}
+          : std::vector<const char*>{"127.0.0.1", "0.0.0.1",   "224.0.0.5",   "255.255.255.255",
+                                     "192.0.2.1", "192.0.2.5", "192.0.2.255", "192.0.2.66"};
+  for (const char* source : sources) with([&](Spec& s) { s.from = ip(source); });
+  with([](Spec& s) { s.to = ip(s.is_ipv6() ? "2001:db8::77" : "192.0.2.77"); });
+  with([](Spec& s) { s.to = ip(s.is_ipv6() ? "2001:db8:1::1" : "192.0.3.1"); });
+  with([](Spec& s) { s.from = s.to = ip(s.is_ipv6() ? "2001:db8::77" : "192.0.2.77"); });
+  with([](Spec& s) { s.source_port = 0; });
+  with([](Spec& s) { s.destination_port = 124; });
+  with([](Spec& s) { s.tags = {{0x8100, 7}}; });
+  with([](Spec& s) { s.destination_mac |= std::uint64_t{1} << 40; });
+  with([](Spec& s) { s.source_mac |= std::uint64_t{1} << 40; });
+  with([](Spec& s) { s.protocol = net::protocol::kTcp; });
+  if (!plain.is_ipv6()) {
+    with([](Spec& s) { s.fragment = 0x2000; });
+    with([](Spec& s) { s.fragment = 3; });
+    with([](Spec& s) { s.options = Bytes(4, std::byte{1}); });
+  }
+  for (unsigned version = 0; version < 8; ++version)
+    for (unsigned mode = 0; mode < 8; ++mode) frames.push_back(frame_with(plain, ntp_request(version, mode)));
+  frames.push_back(frame_with(plain, ntp_request(4, 3, 52)));
+  const auto patched = [&](std::size_t at, std::uint8_t bits) {
+    frames.push_back(frame_with(plain, ntp_request()));
+    frames.back()[at] ^= std::byte{bits};
+  };
+  for (std::size_t at = 12; at < plain.l4() + 8 + 48; ++at) patched(at, 0x10);
+  frames.push_back(frame_with(plain, ntp_request()));
+  store_be16(frames.back().data() + plain.l4() + 6, 0);  // no UDP checksum
+  frames.push_back(frame_with(plain, ntp_request()));
+  frames.back().pop_back();
+  return frames;
+}
+
+}  // namespace
+
+TEST_CASE("one odd frame among eight is seen for what it is, and so are the others") {
+  for (const Spec& plain : {Spec{}, ipv6_spec()}) {
+    const auto odd_ones = nearly_plain(plain);
+    std::size_t place = 0;
+    for (const Bytes& odd : odd_ones) {
+      Fixture f;
+      f.ours =
+          server::LocalAddresses{{ip("192.0.2.1"), ip("192.0.2.5"), ip("2001:db8::1")}, {ip("192.0.2.255")}};
+      auto alone = odd;
+      f.state.wide = false;
+      const Verdict expected = f.answer(alone);
+      f.state.wide = server::wide::available();
+      std::vector<Bytes> frames(8, frame_with(plain, ntp_request()));
+      place = (place + 3) % 8;
+      frames[place] = odd;
+      std::vector<server::Frame> burst;
+      for (auto& b : frames)
+        burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()), f.snapshot.anchor_time});
+      server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
+      for (std::size_t i = 0; i < burst.size(); ++i)
+        CHECK(name(burst[i].verdict) == name(i == place ? expected : Verdict::answered));
+    }
+  }
+}
