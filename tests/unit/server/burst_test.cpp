@@ -469,7 +469,8 @@ std::vector<Bytes> nearly_plain(const Spec& plain) {
   };
   const std::vector<const char*> sources =
       plain.is_ipv6()
-          ? std::vector<const char*>{"::", "::1", "ff02::1", "::ffff:192.0.2.9", "2001:db8::1", "2001:db9::2"}
+          ? std::vector<const char*>{"::",          "::1",         "ff02::1",    "::ffff:192.0.2.9",
+                                     "2001:db8::1", "2001:db8::5", "2001:db9::2"}
           : std::vector<const char*>{"127.0.0.1", "0.0.0.1",   "224.0.0.5",   "255.255.255.255",
                                      "192.0.2.1", "192.0.2.5", "192.0.2.255", "192.0.2.66"};
   for (const char* source : sources) with([&](Spec& s) { s.from = ip(source); });
@@ -497,6 +498,12 @@ std::vector<Bytes> nearly_plain(const Spec& plain) {
   for (std::size_t at = 12; at < plain.l4() + 8 + 48; ++at) patched(at, 0x10);
   frames.push_back(frame_with(plain, ntp_request()));
   store_be16(frames.back().data() + plain.l4() + 6, 0);  // no UDP checksum
+  frames.push_back(frame_with(plain, ntp_request()));    // the same, and it would be right if it were one
+  auto* const udp = frames.back().data() + plain.l4();
+  const unsigned moved = load_be16(udp + 6) + load_be16(udp + 8 + ntp::offset::kRootDelay);
+  store_be16(udp + 6, 0);
+  store_be16(udp + 8 + ntp::offset::kRootDelay,
+             static_cast<std::uint16_t>((moved & 0xFFFFU) + (moved >> 16)));
   frames.push_back(frame_with(plain, ntp_request()));
   frames.back().pop_back();
   return frames;
@@ -510,8 +517,8 @@ TEST_CASE("one odd frame among eight is seen for what it is, and so are the othe
     std::size_t place = 0;
     for (const Bytes& odd : odd_ones) {
       Fixture f;
-      f.ours =
-          server::LocalAddresses{{ip("192.0.2.1"), ip("192.0.2.5"), ip("2001:db8::1")}, {ip("192.0.2.255")}};
+      f.ours = server::LocalAddresses{
+          {ip("192.0.2.1"), ip("192.0.2.5"), ip("2001:db8::1"), ip("2001:db8::5")}, {ip("192.0.2.255")}};
       auto alone = odd;
       f.state.wide = false;
       const Verdict expected = f.answer(alone);
@@ -526,5 +533,32 @@ TEST_CASE("one odd frame among eight is seen for what it is, and so are the othe
       for (std::size_t i = 0; i < burst.size(); ++i)
         CHECK(name(burst[i].verdict) == name(i == place ? expected : Verdict::answered));
     }
+  }
+}
+
+TEST_CASE("a reply whose UDP checksum comes out as zero says 0xFFFF") {
+  for (const Spec& plain : {Spec{}, ipv6_spec()}) {
+    Fixture f;
+    f.snapshot.precision = -31;  // so that the source port decides
+    int all_ones = 0;
+    for (unsigned first = 1; first < 65'536; first += server::kBurstSize) {
+      std::vector<Bytes> frames;
+      std::vector<server::Frame> burst;
+      for (unsigned port = first; port < std::min(first + 32, 65'536U); ++port) {
+        Spec spec = plain;
+        spec.source_port = static_cast<std::uint16_t>(port);
+        frames.push_back(frame_with(spec, ntp_request()));
+      }
+      for (auto& b : frames)
+        burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()), f.snapshot.anchor_time});
+      server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
+      server::finish(burst, f.snapshot.anchor_time, f.snapshot, f.state);
+      for (const server::Frame& b : burst) {
+        const std::uint16_t checksum = load_be16(b.plain_udp + net::udp::kChecksum);
+        REQUIRE(checksum != 0);
+        all_ones += checksum == 0xFFFF;
+      }
+    }
+    CHECK(all_ones > 0);
   }
 }
