@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Any bytes as a received Ethernet frame: the packet path must give one verdict, never grow the frame, never
 // touch a byte outside it, and answer only what parses as a request.
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -36,6 +38,33 @@ server::LocalAddresses addresses_of(std::span<const std::byte> frame) {
   return server::LocalAddresses{ours};
 }
 
+// The same frame eight times in a burst, which may be answered together: each ends as it does alone.
+void answer_together(std::span<const std::byte> bytes, const server::Frame& alone,
+                     const clock::TimeSnapshot& snapshot, const server::Tables& tables,
+                     const server::LocalAddresses& ours, server::WorkerState& state) {
+  constexpr std::size_t kCopies = 8;
+  std::array<std::unique_ptr<std::byte[]>, kCopies> buffers;
+  std::array<server::Frame, kCopies> burst;
+  for (std::size_t i = 0; i < kCopies; ++i) {
+    buffers[i] = std::make_unique<std::byte[]>(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), buffers[i].get());
+    burst[i].data = buffers[i].get();
+    burst[i].length = static_cast<std::uint32_t>(bytes.size());
+    burst[i].receive = {0xE000'0000'0000'0000U};
+  }
+  server::answer(burst, snapshot, tables, ours, state);
+  for (const server::Frame& f : burst) require(f.verdict == alone.verdict);
+  if (!is_ntp_answer(alone.verdict)) return;
+  server::finish(burst, NtpTimestamp{0xE000'0000'0001'0000U}, snapshot, state);
+  for (const server::Frame& f : burst) {
+    require(f.length == alone.length);
+    const std::byte* udp = f.plain_udp != nullptr ? f.plain_udp : f.data + f.parsed.udp_offset;
+    net::ParsedFrame parsed;
+    const Verdict v = net::parse({f.data, f.length}, load_be16(udp + 2), parsed);
+    require(v != Verdict::ip_checksum_bad && v != Verdict::udp_checksum_bad && v != Verdict::frame_truncated);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -57,6 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   server::Frame frame{buffer.get(), static_cast<std::uint32_t>(size), {0xE000'0000'0000'0000U}, {}, {}};
   const auto ours = addresses_of({buffer.get(), size});
   server::answer({&frame, 1}, snapshot, *kTables, ours, state);
+  answer_together({reinterpret_cast<const std::byte*>(data), size}, frame, snapshot, *kTables, ours, state);
   require(frame.verdict < Verdict::kCount);
   require(frame.length <= size);
   if (is_ntp_answer(frame.verdict)) {
