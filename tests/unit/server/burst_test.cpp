@@ -32,6 +32,13 @@ std::vector<Spec> link_variants() {
   return specs;
 }
 
+// All of them arrived then.
+std::vector<server::Frame> burst_of(std::vector<Bytes>& frames, NtpTimestamp arrival) {
+  std::vector<server::Frame> burst;
+  for (Bytes& f : frames) burst.push_back({f.data(), static_cast<std::uint32_t>(f.size()), arrival});
+  return burst;
+}
+
 }  // namespace
 
 TEST_CASE("a request becomes its reply in place, over every link and both families") {
@@ -146,9 +153,7 @@ TEST_CASE("a burst of every kind ends frame by frame as each alone would") {
       auto copy = frames.back();
       expected.push_back(alone.answer(copy));
     }
-    std::vector<server::Frame> burst;
-    for (auto& b : frames)
-      burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()), f.snapshot.anchor_time, {}, {}});
+    auto burst = burst_of(frames, f.snapshot.anchor_time);
     server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
     server::finish(burst, f.snapshot.anchor_time, f.snapshot, f.state);
     for (std::size_t i = 0; i < burst.size(); ++i) {
@@ -189,9 +194,7 @@ TEST_CASE("each reply of a burst leaves when the wire is done with those before 
   std::vector<net::test::Bytes> requests{frame_with({}, ntp_request()),
                                          frame_with(ipv6_spec(), ntp_request()),
                                          frame_with({}, ntp_request(4, 6)), frame_with({}, ntp_request())};
-  std::vector<server::Frame> burst;
-  for (auto& r : requests)
-    burst.push_back({r.data(), static_cast<std::uint32_t>(r.size()), f.snapshot.anchor_time});
+  auto burst = burst_of(requests, f.snapshot.anchor_time);
   server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
   const NtpTimestamp first = f.snapshot.anchor_time + NtpDuration{1 << 16};
   constexpr std::uint64_t kPerByte = 225'180;  // 0.8 ns, in 2^-48 s: 10 Gbit/s
@@ -406,9 +409,7 @@ TEST_CASE("without a client log frames are answered eight at a time too") {
     Fixture f;
     f.state.clients.reset();
     std::vector<Bytes> frames(server::kBurstSize, frame_with(spec, ntp_request()));
-    std::vector<server::Frame> burst;
-    for (auto& b : frames)
-      burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()), f.snapshot.anchor_time});
+    auto burst = burst_of(frames, f.snapshot.anchor_time);
     server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
     server::finish(burst, f.snapshot.anchor_time, f.snapshot, f.state);
     for (const server::Frame& b : burst) {
@@ -431,9 +432,7 @@ TEST_CASE("below the precision stamps are random, each its own, and above it the
       std::uint64_t always = kNoise;
       for (int round = 0; round < 32; ++round) {
         std::vector<Bytes> frames(server::kBurstSize, frame_with(spec, ntp_request()));
-        std::vector<server::Frame> burst;
-        for (auto& b : frames)
-          burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()), f.snapshot.anchor_time});
+        auto burst = burst_of(frames, f.snapshot.anchor_time);
         server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
         server::finish(burst, f.snapshot.anchor_time, f.snapshot, f.state);
         for (const server::Frame& b : burst) {
@@ -526,9 +525,7 @@ TEST_CASE("one odd frame among eight is seen for what it is, and so are the othe
       std::vector<Bytes> frames(8, frame_with(plain, ntp_request()));
       place = (place + 3) % 8;
       frames[place] = odd;
-      std::vector<server::Frame> burst;
-      for (auto& b : frames)
-        burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()), f.snapshot.anchor_time});
+      auto burst = burst_of(frames, f.snapshot.anchor_time);
       server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
       for (std::size_t i = 0; i < burst.size(); ++i)
         CHECK(name(burst[i].verdict) == name(i == place ? expected : Verdict::answered));
@@ -543,14 +540,12 @@ TEST_CASE("a reply whose UDP checksum comes out as zero says 0xFFFF") {
     int all_ones = 0;
     for (unsigned first = 1; first < 65'536; first += server::kBurstSize) {
       std::vector<Bytes> frames;
-      std::vector<server::Frame> burst;
       for (unsigned port = first; port < std::min(first + 32, 65'536U); ++port) {
         Spec spec = plain;
         spec.source_port = static_cast<std::uint16_t>(port);
         frames.push_back(frame_with(spec, ntp_request()));
       }
-      for (auto& b : frames)
-        burst.push_back({b.data(), static_cast<std::uint32_t>(b.size()), f.snapshot.anchor_time});
+      auto burst = burst_of(frames, f.snapshot.anchor_time);
       server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
       server::finish(burst, f.snapshot.anchor_time, f.snapshot, f.state);
       for (const server::Frame& b : burst) {
