@@ -29,6 +29,7 @@ namespace wiretime::dpdk {
 class Eal;
 class MemifLinks;
 class Port;
+class ServedPort;
 class Worker;
 struct ClockOffsets;
 
@@ -82,7 +83,6 @@ class DataPlane {
   [[nodiscard]] bool healthy() const { return healthy_; }
 
  private:
-  struct ServedPort;
   struct Pulse {
     std::uint64_t heartbeat = 0;
     std::chrono::steady_clock::time_point seen{};
@@ -92,15 +92,11 @@ class DataPlane {
 
   void place(const DataPlaneOptions& options);
   [[nodiscard]] Result<void> open_ports(const DataPlaneOptions& options);
-  [[nodiscard]] Result<void> join_kernel(ServedPort& served, PortInfo& info);
   void make_workers(const DataPlaneOptions& options);
-  void add_queue(ServedPort& served, const PlacedQueue& placed, const DataPlaneOptions& options);
-  [[nodiscard]] server::WorkerState* state_of(const Port& port, unsigned worker,
+  [[nodiscard]] server::WorkerState& state_of(const Port& port, unsigned worker,
                                               const DataPlaneOptions& options);
   [[nodiscard]] Result<void> launch();
   void tell_opened(std::size_t port);
-  void look_at(ServedPort& served, PortInfo& info);
-  void look_at_stamps(ServedPort& served, PortInfo& info);
   void check_pulse();
   void pass_on_driver_log();
 

@@ -157,6 +157,7 @@ TEST_CASE("two workers share a port's queues, and each keeps what came to its ow
             ",tx_pcap=" + directory / "0.out" + ",tx_pcap=" + directory / "1.out")
       .queues = 2;
   if (std::thread::hardware_concurrency() > 1) w.options.worker_cpus = {0, 1};
+  w.options.nic_stamp_xdp = {w.options.ports[0].device};  // of which no frame here has a stamp
   {
     const auto plane = w.start();
     REQUIRE(plane);
@@ -169,6 +170,10 @@ TEST_CASE("two workers share a port's queues, and each keeps what came to its ow
     CHECK(eventually(**plane, [&] { return answered() == 90; }));
     (*plane)->tick();
     CHECK((*plane)->ports()[0].statistics.received == 90);
+    std::uint64_t without_stamp = 0;
+    for (const auto* state : states) without_stamp += state->nic_stamps.get(clock::StampVerdict::missing);
+    CHECK(without_stamp == 90);
+    CHECK((*plane)->ports()[0].receive.offers_hardware);
     if (!w.options.worker_cpus.empty()) {
       REQUIRE(states.size() == 2);
       CHECK(states[0]->worker == 0);
