@@ -5,11 +5,11 @@
 
 #include "control/nic_options.hpp"
 #include "control/policy.hpp"
+#include "control/request_stamps.hpp"
 #include "control/version.hpp"
 #include "dpdk/data_plane.hpp"
 #include "os/ptp_clock.hpp"
 #include "os/random.hpp"
-#include "os/stamping.hpp"
 #include "steering_set.hpp"
 
 namespace wiretime {
@@ -21,11 +21,11 @@ using Kind = server::DataplaneConfig::Kind;
 class WiredDataPlane final : public control::DataPlaneView {
  public:
   WiredDataPlane(std::vector<server::DataplaneConfig> configured, std::unique_ptr<SteeringSet> steering,
-                 std::unique_ptr<dpdk::DataPlane> plane, os::Log& log)
+                 std::unique_ptr<dpdk::DataPlane> plane, control::RequestStamps stamps)
       : configured_{std::move(configured)},
         steering_{std::move(steering)},
         plane_{std::move(plane)},
-        log_{log} {}
+        stamps_{std::move(stamps)} {}
 
   // Programs first: no request is steered to a socket that is about to close.
   ~WiredDataPlane() override {
@@ -67,7 +67,7 @@ class WiredDataPlane final : public control::DataPlaneView {
   void peers_changed(std::span<const IpAddress> peers) override { steering_->set_peers(peers); }
   void tick() override {
     plane_->tick();
-    if (++ticks_ % kAskAgain == 0) keep_stamping();
+    stamps_.tick(plane_->ports());
   }
   [[nodiscard]] std::vector<int> descriptors() const override { return plane_->descriptors(); }
   void carry_frames() override { plane_->carry_frames(); }
@@ -76,29 +76,10 @@ class WiredDataPlane final : public control::DataPlaneView {
   void sample_transmits() override { plane_->sample_transmits(); }
 
  private:
-  static constexpr unsigned kAskAgain = 64;  // ticks, of a second
-
-  // Another program may have had the NIC stamp something else, or nothing: the port that offered its stamps
-  // has stepped down since.
-  void keep_stamping() {
-    for (const dpdk::PortInfo& info : plane_->ports()) {
-      const clock::ReceiveStatus& receive = info.receive;
-      if (info.kind != Kind::af_xdp || !receive.offers_hardware ||
-          receive.rung == clock::ReceiveRung::hardware)
-        continue;
-      const auto again = os::have_requests_stamped(info.name);
-      if (again && !*again) continue;
-      log_.limited(os::LogLevel::warning, "stamping " + info.name, std::chrono::hours{24 * 365},
-                   "{}: the hardware did not stamp requests any more, as another program had it: {}",
-                   info.name, again ? "it does again" : again.error().message);
-    }
-  }
-
   std::vector<server::DataplaneConfig> configured_;
   std::unique_ptr<SteeringSet> steering_;
   std::unique_ptr<dpdk::DataPlane> plane_;
-  os::Log& log_;
-  unsigned ticks_ = 0;
+  control::RequestStamps stamps_;
 };
 
 // A PTP clock that we keep on our time cannot be where this time comes from.
@@ -116,43 +97,6 @@ Result<void> check_loops(const control::Config& config, std::span<const dpdk::Po
   return {};
 }
 
-// Which packets the NIC is to stamp, where a hwtimestamp line says so. One of the interface's own comes
-// first.
-control::HwTimestamp::RxFilter filter_wanted(const control::Config& config, const std::string& interface) {
-  auto wanted = control::HwTimestamp::RxFilter::automatic;
-  for (const control::HwTimestamp& line : config.hw_timestamps) {
-    if (line.interface == interface) return line.rx_filter;
-    if (line.interface == "*") wanted = line.rx_filter;
-  }
-  return wanted;
-}
-
-// Has the NIC stamp requests, if the XDP program would hand that on. Nothing of it: why.
-std::string no_hardware_receive_time(const control::Config& config, const SteeringSet& steering,
-                                     const std::string& interface) {
-  using Filter = control::HwTimestamp::RxFilter;
-  if (std::string why = steering.no_hardware_time(interface); !why.empty()) return why;
-  const Filter filter = filter_wanted(config, interface);
-  if (filter == Filter::none || filter == Filter::ptp) return "hwtimestamp says so with rxfilter";
-  if (auto stamped = os::have_requests_stamped(interface); !stamped) return stamped.error().message;
-  return {};
-}
-
-// The af_xdp interfaces that stamp requests in hardware; the log says of each what its receive time is.
-std::vector<std::string> stamping_interfaces(const control::Config& config, const SteeringSet& steering,
-                                             os::Log& log) {
-  std::vector<std::string> stamping;
-  for (const auto& port : config.dataplanes) {
-    if (port.kind != Kind::af_xdp) continue;
-    const std::string why = no_hardware_receive_time(config, steering, port.device);
-    log.info("{}: receive time of requests: {}{}", port.device,
-             why.empty() ? "the hardware's (XDP metadata), or else the XDP program's" : "the XDP program's; ",
-             why);
-    if (why.empty()) stamping.push_back(port.device);
-  }
-  return stamping;
-}
-
 Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& config,
                                                       std::span<const IpAddress> addresses,
                                                       server::Channels& channels, os::Log& log) {
@@ -165,7 +109,10 @@ Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& con
   dpdk::DataPlaneOptions options;
   options.ports = config.dataplanes;
   options.generic_xdp = (*steering)->generic_interfaces();
-  options.nic_stamp_xdp = stamping_interfaces(config, **steering, log);
+  control::RequestStamps stamps{log};
+  options.nic_stamp_xdp = stamps.switch_on(
+      config.dataplanes, config.hw_timestamps,
+      [&steering](const std::string& interface) { return (*steering)->no_hardware_time(interface); });
   options.worker_cpus = config.worker_cpus;
   options.control_cpu = config.control_cpu;
   options.idle = config.worker_idle;
@@ -181,7 +128,8 @@ Result<std::unique_ptr<control::DataPlaneView>> start(const control::Config& con
   auto plane = dpdk::DataPlane::start(options, channels, log);
   if (!plane) return tl::make_unexpected(plane.error());
   if (auto ok = check_loops(config, (*plane)->ports()); !ok) return tl::make_unexpected(ok.error());
-  return std::make_unique<WiredDataPlane>(config.dataplanes, std::move(*steering), std::move(*plane), log);
+  return std::make_unique<WiredDataPlane>(config.dataplanes, std::move(*steering), std::move(*plane),
+                                          std::move(stamps));
 }
 
 }  // namespace
