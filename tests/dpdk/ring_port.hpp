@@ -36,7 +36,7 @@ inline Eal& eal() {
     EalOptions options;
     options.hugepages = server::Hugepages::off;
     options.memory = std::size_t{96} << 20;
-    options.drivers = {"librte_mempool_ring.so", "librte_net_failsafe.so"};
+    options.drivers = {"librte_mempool_ring.so", "librte_net_failsafe.so", "librte_net_memif.so"};
     auto started = Eal::start(options, e->log);
     if (!started) throw std::runtime_error(started.error().message);
     e->eal = std::move(*started);

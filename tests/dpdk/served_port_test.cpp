@@ -6,6 +6,7 @@
 
 #include <rte_dev.h>
 
+#include "os/temporary_directory.hpp"
 #include "ring_port.hpp"
 
 using namespace wiretime;
@@ -116,5 +117,16 @@ TEST_CASE("a worker is given its queue of the port and who we are there; one of 
   CHECK(second.announce == nullptr);
   CHECK(first.kernel == nullptr);
   CHECK_FALSE(first.awaits_peer);
+  CHECK(first.serve == nullptr);
   CHECK_FALSE(s.fixture.state.hands_over_peers);
+}
+
+TEST_CASE("a worker waits for a memif's peer, and serves it only when told to") {
+  const TemporaryDirectory directory;
+  auto s = Served{Kind::memif, directory / "m.sock"};
+  const auto served = s.open();
+  const PortQueue q = served->queue(1, s.fixture.state);
+  CHECK(q.awaits_peer);
+  REQUIRE(q.serve == &served->serve());
+  CHECK_FALSE(q.serve->load());
 }
