@@ -92,7 +92,7 @@ class ClientTable {
     return {v4_.lines, v4_.buckets, whitener_, multipliers_, kTagMask, kInUse};
   }
   // Always inline: GCC takes a function that does nothing else for one without effect, and its calls away.
-  [[gnu::always_inline]] static void prefetch(const Place& p) noexcept { __builtin_prefetch(p.line, 1); }
+  [[gnu::always_inline]] static void prefetch(const Place& p) noexcept { __builtin_prefetch(p.line, 1, 2); }
 
   // Where replies to the clients of a place are remembered.
   [[nodiscard]] ExchangeLine& exchanges(const Place& p) noexcept { return exchanges_[p.line - v4_.lines]; }
