@@ -28,7 +28,11 @@ class ExchangeLine {
   // that was never remembered finds one of the eight by chance once in 2^29 times.
   using Entry = std::uint64_t;
   static constexpr std::size_t kEntries = 8;
-  static constexpr std::int64_t kLongestStay = (std::int64_t{1} << 28) - 1;  // 62 ms
+  static constexpr unsigned kStayBits = 28;
+  static constexpr std::int64_t kLongestStay = (std::int64_t{1} << kStayBits) - 1;  // 62 ms
+  static constexpr unsigned kEpochBits = 4;
+  static constexpr std::uint8_t kEpochMask = (1U << kEpochBits) - 1;
+  static constexpr std::uint32_t kMix = 0x9E37'79B1;  // of a receive timestamp's seconds
 
   // No nearer than the second cache: so many lines on their way at once, two a request, are more than the
   // first one keeps track of.
@@ -44,7 +48,8 @@ class ExchangeLine {
   [[nodiscard]] Entry* find(NtpTimestamp receive, std::uint8_t epoch) noexcept {
     const std::uint64_t wanted = head(receive, epoch);
     Entry* found = nullptr;
-    for (unsigned like = marked(static_cast<std::uint32_t>(wanted >> 4)); like != 0; like &= like - 1) {
+    for (unsigned like = marked(static_cast<std::uint32_t>(wanted >> kEpochBits)); like != 0;
+         like &= like - 1) {
       Entry& e = entries_[static_cast<std::size_t>(std::countr_zero(like))];
       if (e >> kStayBits != wanted || (e & kLongestStay) == 0) continue;
       if (__builtin_expect(found != nullptr, false)) {
@@ -80,16 +85,20 @@ class ExchangeLine {
     if (stay <= 0 || stay > kLongestStay) return 0;
     return head(receive, epoch) << kStayBits | static_cast<std::uint64_t>(stay);
   }
+  [[nodiscard]] Entry* entries() noexcept { return entries_.data(); }
+  // The transmit timestamp to tell, even as all of ours are.
+  [[nodiscard]] static std::uint64_t told_transmit(Entry e, NtpTimestamp receive) noexcept {
+    return transmit(e, receive).value & ~std::uint64_t{1};
+  }
   [[nodiscard]] static NtpTimestamp transmit(Entry e, NtpTimestamp receive) noexcept {
     return receive + NtpDuration{static_cast<std::int64_t>(e & kLongestStay)};
   }
 
  private:
-  static constexpr unsigned kStayBits = 28;
   [[nodiscard]] static std::uint64_t head(NtpTimestamp receive, std::uint8_t epoch) noexcept {
-    const auto mark = static_cast<std::uint32_t>(receive.value) ^
-                      static_cast<std::uint32_t>(receive.value >> 32) * 0x9E37'79B1U;
-    return std::uint64_t{mark} << 4 | (epoch & 0xFU);
+    const auto mark =
+        static_cast<std::uint32_t>(receive.value) ^ static_cast<std::uint32_t>(receive.value >> 32) * kMix;
+    return std::uint64_t{mark} << kEpochBits | (epoch & kEpochMask);
   }
 
   // Which entries' upper halves are `mark`, the first in bit 0. All at once: which of them it is nobody can
@@ -151,10 +160,8 @@ struct Exchange {
   ExchangeLine::Entry* const entry = line.find(before, epoch);
   if (entry == nullptr) return {line.room(random), false};
   if (request.receive == request.transmit) return {entry, false};
-  // Even, as all our transmit timestamps are.
-  const std::uint64_t transmit = ExchangeLine::transmit(*entry, before).value & ~std::uint64_t{1};
   store_raw(reply + offset::kOrigin, request.receive);
-  store_raw(reply + offset::kTransmit, byte_swap(transmit));
+  store_raw(reply + offset::kTransmit, byte_swap(ExchangeLine::told_transmit(*entry, before)));
   return {entry, true};
 }
 

@@ -2,6 +2,7 @@
 #include "server/burst.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/random.hpp"
 #include "clock/transmit_plan.hpp"
@@ -201,7 +202,8 @@ class PlainPath {
   // The same of the `i`th reply, which the wide path has written.
   void remember(Frame& frame, std::size_t i) noexcept {
     std::byte* const payload = frame.plain_udp + net::udp::kHeaderSize;
-    const ntp::InterleavingStamps& stamps = burst_.stamps[i];
+    const ntp::InterleavingStamps stamps{burst_.origins[i], burst_.request_receives[i],
+                                         burst_.request_transmits[i]};
     frame.exchange = ntp::interleave(*burst_.lines[i], stamps, payload, snapshot_.epoch, luck_ + i);
     frame.receive = {byte_swap(burst_.receives[i])};
     if (frame.exchange.interleaved)
@@ -214,12 +216,15 @@ class PlainPath {
     for (std::size_t i = 0; i < count; ++i)
       all_admitted &= burst_.batch.admissions[i] == ntp::Admission::answer;
     if (__builtin_expect(burst_.all_written && !burst_.some_interleave && all_admitted, true)) return;
+    const bool together = burst_.all_written && burst_.some_interleave;
+    if (together) wide::interleave(burst_, count, snapshot_.epoch, luck_);
+    if (together && all_admitted) return;
     for (std::size_t i = 0; i < count; ++i) {
       const ntp::Admission admission = burst_.batch.admissions[i];
       const bool written = burst_.sums[i] != 0;
       ntp::ExchangeLine* const line = clients_ != nullptr ? burst_.lines[i] : nullptr;
       const bool admitted = admission == ntp::Admission::answer;
-      if (__builtin_expect(written && admitted && line == nullptr, true)) continue;
+      if (__builtin_expect(written && admitted && (line == nullptr || together), true)) continue;
       Frame& frame = *burst_.frames[i];
       if (!admitted) frame.verdict = verdict_of(admission, frame.verdict);
       if (frame.verdict == Verdict::rate_limited) continue;
@@ -245,12 +250,30 @@ class PlainPath {
   ntp::ReplyTemplate reply_;
 };
 
-// A plain reply that is remembered.
-inline void finish_exchange(Frame& frame, NtpTimestamp transmit, std::uint8_t epoch,
-                            WorkerState& state) noexcept {
-  if (__builtin_expect(*frame.exchange.entry == ntp::ExchangeLine::kTaken, false))
-    state.features.add(Feature::exchange_held);
-  remember(frame.exchange, frame.receive, transmit, epoch);
+// Plain replies of a burst, those with a bit in `which`, are remembered; returns where the last of them is.
+ntp::ExchangeLine::Entry* remember_all(std::span<const Frame> frames,
+                                       const std::array<std::uint64_t, kBurstSize>& transmits,
+                                       std::uint32_t which, std::uint8_t epoch, WorkerState& state) noexcept {
+  ntp::ExchangeLine::Entry* last = nullptr;
+  std::uint64_t held = 0;
+  for (std::size_t at = 0; at < frames.size(); at += wide::kGroup) {
+    std::uint32_t group = which >> at & 0xFFU;
+    if (state.wide && group == 0xFF) {
+      held += wide::remember(frames.subspan(at).first<wide::kGroup>(),
+                             std::span{transmits}.subspan(at).first<wide::kGroup>(), epoch);
+      last = frames[at + wide::kGroup - 1].exchange.entry;
+      continue;
+    }
+    for (; group != 0; group &= group - 1) {
+      const std::size_t i = at + static_cast<std::size_t>(std::countr_zero(group));
+      const Frame& frame = frames[i];
+      last = frame.exchange.entry;
+      held += *last == ntp::ExchangeLine::kTaken;
+      remember(frame.exchange, frame.receive, NtpTimestamp{transmits[i]}, epoch);
+    }
+  }
+  state.features.add(Feature::exchange_held, held);
+  return last;
 }
 
 void finish_plain(Frame& frame, NtpTimestamp transmit, std::uint64_t noise_mask,
@@ -285,16 +308,18 @@ void finish_each(std::span<Frame> frames, const TransmitTimes& times, const cloc
     const auto burst = frames.first(std::min(frames.size(), kBurstSize));
     frames = frames.subspan(burst.size());
     std::array<std::uint64_t, kBurstSize> transmits;
+    std::uint32_t exchanges = 0;  // a bit for each frame
+    static_assert(kBurstSize <= 32);
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      Frame& frame = burst[i];
+      const Frame& frame = burst[i];
       transmits[i] = times.first.value + (ahead >> 16);
       if constexpr (kPaced) ahead += clock::wire_bytes(frame.length) * times.per_byte;
       if (__builtin_expect(!is_ntp_answer(frame.verdict) || frame.plain_udp == nullptr, false)) continue;
-      if (__builtin_expect(frame.exchange.entry == nullptr, true)) continue;
-      remembered = frame.exchange.entry;
-      finish_exchange(frame, NtpTimestamp{transmits[i]}, snapshot.epoch, state);
+      exchanges |= std::uint32_t{frame.exchange.entry != nullptr} << i;
       interleaved += frame.exchange.interleaved;
     }
+    if (__builtin_expect(exchanges != 0, false))
+      remembered = remember_all(burst, transmits, exchanges, snapshot.epoch, state);
     for (std::size_t i = 0; i < burst.size();) {
       if (state.wide) {
         random = next_of_burst(random);

@@ -241,6 +241,9 @@ struct Judge {
       const Mask interleaved = may_interleave(m[3]);
       if (__builtin_expect(interleaved != 0, false)) {
         find_lines(allowed, interleaved, count);
+        store(burst.origins.data() + count, allowed, m[3]);
+        store(burst.request_receives.data() + count, allowed, m[4]);
+        store(burst.request_transmits.data() + count, allowed, m[5]);
         burst.some_interleave = true;
       }
     }

@@ -37,9 +37,12 @@ struct PlainBurst {
   bool all_written = true;       // by the wide path
   bool some_interleave = false;  // perhaps, of those
   // Where replies to a client are remembered that may want to be told of one; null: it does not. Only with a
-  // client log. What the request said before the wide path wrote over it.
+  // client log. And what requests that the wide path writes over said, as it stood in them; only if
+  // some_interleave.
   std::array<ntp::ExchangeLine*, kBurstSize> lines;
-  std::array<ntp::InterleavingStamps, kBurstSize> stamps;
+  std::array<std::uint64_t, kBurstSize> origins;
+  std::array<std::uint64_t, kBurstSize> request_receives;
+  std::array<std::uint64_t, kBurstSize> request_transmits;
   static constexpr std::uint64_t kIpv6 = std::uint64_t{1} << 16;
 };
 
@@ -55,6 +58,11 @@ std::size_t judge(std::span<Frame> frames, PlainBurst& burst, std::size_t& count
                   ntp::ClientTable* clients, std::uint64_t random) noexcept;
 // Writes the replies to those that judge() added, of [from, to): as if they were admitted, and in basic mode.
 void write(PlainBurst& burst, std::size_t from, std::size_t to, const ntp::ReplyTemplate& reply) noexcept;
+// ntp::interleave of those that are admitted and may want it, of a burst whose replies are all written.
+void interleave(PlainBurst& burst, std::size_t count, std::uint8_t epoch, std::uint64_t luck) noexcept;
+// Remembers replies that all have a place for it: returns of how many that was a new one.
+unsigned remember(std::span<const Frame, kGroup> frames, std::span<const std::uint64_t, kGroup> transmits,
+                  std::uint8_t epoch) noexcept;
 // Transmit stamps and UDP checksums of whole groups from the first frame on, until one with a frame that it
 // did not write: returns how many frames it finished. `transmits`: when each leaves.
 std::size_t finish(std::span<Frame> frames, std::span<const std::uint64_t> transmits,

@@ -69,8 +69,6 @@ WIDE void write(PlainBurst& burst, std::size_t from, std::size_t to,
     Frame& f = *burst.frames[i];
     std::byte* const data = f.data;
     const bool ipv6_frame = burst.checksums[i] == PlainBurst::kIpv6;
-    if (__builtin_expect(burst.some_interleave && burst.lines[i] != nullptr, false))
-      burst.stamps[i] = ntp::InterleavingStamps::of(data + (ipv6_frame ? Ipv6::kUdp : Ipv4::kUdp) + kUdpSize);
     const __m128i link = _mm_or_si128(_mm_shuffle_epi8(load_16(data), link_order), link_fresh);
     if (__builtin_expect(!ipv6_frame, true)) {
       std::byte* const source = data + Ipv4::kIp + Ipv4::kSource;
