@@ -38,9 +38,10 @@ class ExchangeLine {
   // first one keeps track of.
   void prefetch() const noexcept { __builtin_prefetch(this, 1, 2); }
 
-  // Of no reply: a place taken for one that is not complete, and one that was cleared.
-  static constexpr Entry kTaken = 1;
-  static constexpr Entry kCleared = 2;
+  // Of no reply, for none stays for no time: a place taken for one that is not complete, and one that was
+  // cleared.
+  static constexpr Entry kTaken = Entry{1} << kStayBits;
+  static constexpr Entry kCleared = Entry{2} << kStayBits;
 
   // The reply with that receive timestamp, if the clock has not been set since; null: not there. Frames of a
   // burst may have one receive timestamp: of two replies with the same, to clients who share the line, nobody

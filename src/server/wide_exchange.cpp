@@ -70,9 +70,8 @@ WIDE void interleave(PlainBurst& burst, std::size_t count, std::uint8_t epoch, s
         frame.exchange = {line->room(luck + at + i), false};
         continue;
       }
-      const bool interleaved = (g.basic >> i & 1U) == 0;
-      frame.exchange = {entry, interleaved};
-      if (!interleaved) continue;
+      frame.exchange = {entry, (g.basic >> i & 1U) == 0};
+      // In basic mode that changes nothing: both stamps are one, and its transmit timestamp is yet to come.
       std::byte* const message = frame.plain_udp + kUdpSize;
       store_raw(message + ntp::offset::kOrigin, burst.request_receives[at + i]);
       store_raw(message + ntp::offset::kTransmit, byte_swap(Line::told_transmit(*entry, origin)));

@@ -296,6 +296,99 @@ TEST_CASE("a million clients in interleaved mode are told when their replies lef
   CHECK(held(f) > kClients - kClients / 500);
 }
 
+TEST_CASE("eight conversations at a time go as they would one by one") {
+  // Two servers, of which one takes no frames together, and more clients than two lines hold: what they say
+  // and what they remember is the same to the bit.
+  constexpr std::uint32_t kFirst = 0x0A00'0000;
+  constexpr std::uint32_t kClients = 48;
+  constexpr std::size_t kPayload = 42;
+  Fixture wide, narrow;
+  narrow.state.wide = false;
+  for (Fixture* f : {&wide, &narrow}) {
+    ntp::AccessRules rules;
+    rules.set_everywhere(true, false);
+    f->tables.access = ntp::AccessList{rules};
+    f->snapshot.precision = -32;
+    f->state.clients =
+        std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{8, 0}, std::array<std::uint64_t, 2>{3, 4});
+  }
+  const auto lines_of = [](Fixture& f) {
+    std::vector<ntp::ExchangeLine::Entry> entries;
+    for (std::uint32_t client = 0; client < kClients; ++client) {
+      ntp::ExchangeLine& line = f.state.clients->exchanges(IpAddress::v4(kFirst + client));
+      entries.insert(entries.end(), line.entries(), line.entries() + ntp::ExchangeLine::kEntries);
+    }
+    return entries;
+  };
+  std::mt19937_64 random{20261123};
+  std::array<std::uint64_t, kClients> told;
+  told.fill(1);
+  std::size_t cleared = 0, evicted = 0, basic = 0;
+  for (int round = 0; round < 3000; ++round) {
+    const auto now = wide.snapshot.anchor_time + NtpDuration{std::int64_t{round} << 32};
+    const bool one_arrival = random() % 8 == 0;
+    std::vector<std::vector<std::byte>> bytes;
+    std::vector<std::uint32_t> senders;
+    std::vector<NtpTimestamp> arrivals;
+    for (std::size_t i = 0; i < server::kBurstSize; ++i) {
+      Spec spec;
+      senders.push_back(static_cast<std::uint32_t>(random() % kClients));
+      spec.from = IpAddress::v4(kFirst + senders.back());
+      auto m = test::ntp_request();
+      const std::uint64_t origin = random() % 16 == 0 ? told[random() % kClients] : told[senders.back()];
+      store_be64(m.data() + ntp::offset::kOrigin, random() % 8 == 0 ? random() | 1U : origin);
+      if (random() % 16 == 0)  // as an empty place would have it, were it not empty
+        store_be64(m.data() + ntp::offset::kOrigin, 1ULL << 32 | ntp::ExchangeLine::kMix);
+      store_be64(m.data() + ntp::offset::kReceive, random());
+      store_be64(m.data() + ntp::offset::kTransmit, random());
+      if (random() % 16 == 0)
+        std::copy_n(m.data() + ntp::offset::kReceive, 8, m.data() + ntp::offset::kTransmit);
+      bytes.push_back(test::frame_with(spec, m));
+      arrivals.push_back(now + NtpDuration{one_arrival ? 0 : static_cast<std::int64_t>(random() % 4096)});
+    }
+    // Many stay so long that they are just remembered, or just not.
+    constexpr std::array<std::int64_t, 7> kStays{
+        -1, 0, 1, 2, ntp::ExchangeLine::kLongestStay, ntp::ExchangeLine::kLongestStay + 1, 1 << 16};
+    const NtpTimestamp leaves = arrivals[random() % arrivals.size()] + NtpDuration{kStays[random() % 7]};
+    if (random() % 64 == 0)
+      for (Fixture* f : {&wide, &narrow}) ++f->snapshot.epoch;
+    const auto serve = [&](Fixture& f, std::vector<std::vector<std::byte>> frames) {
+      std::vector<server::Frame> burst;
+      for (std::size_t i = 0; i < frames.size(); ++i)
+        burst.push_back({frames[i].data(), static_cast<std::uint32_t>(frames[i].size()), arrivals[i]});
+      server::answer(burst, f.snapshot, f.tables, f.ours, f.state);
+      server::finish(burst, leaves, f.snapshot, f.state);
+      for (std::size_t i = 0; i < frames.size(); ++i) {
+        REQUIRE(burst[i].exchange.entry != nullptr);
+        CHECK(burst[i].receive.value == load_be64(frames[i].data() + kPayload + ntp::offset::kReceive));
+      }
+      return frames;
+    };
+    const auto before = lines_of(wide);
+    const auto replies = serve(wide, bytes);
+    REQUIRE(replies == serve(narrow, bytes));
+    const auto after = lines_of(wide);
+    REQUIRE(after == lines_of(narrow));
+    REQUIRE(*wide.state.newest_exchange.load() == *narrow.state.newest_exchange.load());
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      const std::byte* const reply = replies[i].data() + kPayload;
+      told[senders[i]] = load_be64(reply + ntp::offset::kReceive);
+      basic += std::equal(reply + ntp::offset::kOrigin, reply + ntp::offset::kOrigin + 8,
+                          bytes[i].data() + kPayload + ntp::offset::kTransmit);
+    }
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      cleared += after[i] == ntp::ExchangeLine::kCleared && before[i] != after[i];
+      evicted += (before[i] & ntp::ExchangeLine::kLongestStay) != 0 && before[i] != after[i];
+    }
+  }
+  CHECK(held(wide) == held(narrow));
+  CHECK(interleaved(wide) == interleaved(narrow));
+  CHECK(interleaved(wide) > 5000);
+  CHECK(basic > 5000);
+  CHECK(cleared > 100);
+  CHECK(evicted > 5000);
+}
+
 TEST_CASE("without a client log there is no interleaved mode") {
   for (const Path path : {Path::plain, Path::general}) {
     Fixture f;
