@@ -6,6 +6,7 @@ import time
 from links import CLIENTS, SERVER, labs
 
 CLIENT_COUNT = 1 << 20
+UNANSWERED = 1e9  # ns, of lone requests none of which had an answer
 START_SECONDS = 60  # DPDK's start and end, the link, the client tables; far less, but on a busy machine
 
 
@@ -34,10 +35,19 @@ class Generator:
         if status != 0 or not process.json.exists():
             end = f"ended with {status}" if status is not None else f"still ran after {seconds + START_SECONDS:.0f} s"
             raise labs.LabError(f"wireload {end}\n{' '.join(map(str, process.argv))}\n{process.log[-3000:]}")
+        return self.so_far(process)
+
+    def so_far(self, process):
+        """The steps it has ended; where lone requests were timed, with "round_trips" before and after and "round_trip", the longer."""
+        if not process.json.exists():
+            return []
         steps = json.loads(process.json.read_text())["steps"]
         for step in steps:
             step["sent_rate"] = step["sent"] / max(step["seconds"], 1e-9)
             step["answered_rate"] = step["answered"] / max(step["seconds"], 1e-9)
+            if trip := step.get("round_trip"):
+                step["round_trips"] = [trip["before"] or UNANSWERED, trip["after"] or UNANSWERED]
+                step["round_trip"] = max(step["round_trips"])
         return steps
 
     def run(self, server, *mode, seconds):

@@ -2,9 +2,9 @@
 """Servers flooded in turn, A B C D, D C B A, ...: what the machine does meanwhile meets all of them alike.
 
 But for one thing. The host of a virtual machine may move its CPUs, as far as can be told from inside: a lone request over shared memory
-then takes three times as long, and whoever has his turn has a third of the rate. So before and after each flood over shared memory a lone
-request is timed, again and again. Rounds in which that took much longer than in the best round of the same server are shown and not
-counted, and there are more rounds instead; so it is with trials (trials.py). On a machine whose CPUs stay where they are every round counts.
+then takes three times as long, and whoever has his turn has a third of the rate. So before and after each flood over shared memory lone
+requests are timed, one after the other (wireload's --probe). Rounds in which they took much longer than in the best round of the same
+server are shown and not counted, and there are more rounds instead. On a machine whose CPUs stay where they are every round counts.
 """
 import statistics
 
@@ -12,38 +12,18 @@ from links import LINKS
 from servers import SERVERS
 
 ON_LINK = {"veth": ("wiretimed", "testpmd", "chronyd", "ntpd"), "memif": ("wiretimed", "testpmd")}
-PROBE_SECONDS = 0.3
 APART = 1.6  # times the least round trip
 MOST_ROUNDS = 3  # times as many as asked for
 
 
 def ask(server, generator, *mode, seconds):
-    """The server started, asked by `mode` and stopped: a step of wireload's. For one generator only: now and then a second one
-    cannot join the memif that a first has left testpmd."""
+    """The server started, asked by `mode` and stopped: a step of wireload's, over shared memory with its "round_trip". For one
+    generator only: now and then a second one cannot join the memif that a first has left testpmd."""
     server.start()
     try:
-        return generator.run(server, *mode, seconds=seconds)
+        return generator.run(server, *mode, *(["--probe"] if server.link.core_to_core else []), seconds=seconds)
     finally:
         server.stop()
-
-
-def round_trip(server, generator):
-    """ns, of a lone request: median."""
-    return ask(server, generator, "--window", "1", seconds=PROBE_SECONDS)["response_time"]["p50"]
-
-
-def probed(server, generator, measure):
-    """What measure() returns, over shared memory with the "round_trip" before and after it, the longer of the two."""
-    if not server.link.core_to_core:
-        return measure()
-    before = round_trip(server, generator)
-    found = measure()
-    found["round_trip"] = max(before, round_trip(server, generator))
-    return found
-
-
-def measure_once(server, generator, *mode, seconds):
-    return probed(server, generator, lambda: ask(server, generator, *mode, seconds=seconds))
 
 
 def trip_of(step):
@@ -72,7 +52,7 @@ def measure_link(lab, name, cpu, programs, generator, rounds, seconds, say):
         if all(len(counted(found)) >= rounds for found in steps.values()):
             break
         for server in servers if number % 2 == 0 else reversed(servers):
-            step = measure_once(server, generator, "--flood", seconds=seconds)
+            step = ask(server, generator, "--flood", seconds=seconds)
             steps[server.name].append(step)
             trip = trip_of(step)
             apart = "" if undisturbed(step, least_round_trip(steps[server.name])) else ": CPUs apart, not counted"

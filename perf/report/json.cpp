@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr double kNoLimit = std::numeric_limits<double>::max();
 constexpr std::string_view kSchema = "wireload-run-1";
-constexpr std::array<std::string_view, 4> kModes{"sweep", "rate", "flood", "window"};
+constexpr std::array<std::string_view, 5> kModes{"sweep", "rate", "flood", "overload", "window"};
 
 struct Quantile {
   const char* key;
@@ -58,6 +58,8 @@ Json json_of(const Step& step) {
   j["invalid_reasons"] = Json::array();
   for (const Reason& r : step.invalid_reasons)
     j["invalid_reasons"].push_back({{"name", r.name}, {"count", r.count}});
+  if (step.round_trip)
+    j["round_trip"] = {{"before", step.round_trip->before}, {"after", step.round_trip->after}};
   j["response_time"] = json_of(step.response_time);
   j["receive_to_transmit"] = json_of(step.receive_to_transmit);
   return j;
@@ -120,6 +122,11 @@ class Reader {
     if (const Json* const value = member(key)) read(Reader{*value, path(key), error_});
   }
 
+  template <typename F>
+  void optional_object(const char* key, F read) {
+    if (object_.is_object() && object_.contains(key)) object(key, read);
+  }
+
   template <typename T, typename F>
   void list(const char* key, std::vector<T>& out, F read) {
     const Json* const value = member(key);
@@ -170,7 +177,7 @@ void read(Reader r, Latency& latency) {
 
 void read(Reader r, Step& step) {
   r.known({"offered_rate", "seconds", "sent", "not_sent", "answered", "lost", "invalid", "kiss", "checked",
-           "invalid_reasons", "response_time", "receive_to_transmit"});
+           "invalid_reasons", "round_trip", "response_time", "receive_to_transmit"});
   r.number("offered_rate", step.offered_rate);
   r.number("seconds", step.seconds);
   for (const auto& [key, value] : kStepCounts) r.count(key, step.*value);
@@ -180,6 +187,12 @@ void read(Reader r, Step& step) {
     reason.known({"name", "count"});
     reason.text("name", out.name);
     reason.count("count", out.count);
+  });
+  r.optional_object("round_trip", [&](Reader trip) {
+    trip.known({"before", "after"});
+    RoundTrip& out = step.round_trip.emplace();
+    trip.number("before", out.before);
+    trip.number("after", out.after);
   });
   r.object("response_time", [&](Reader latency) { read(std::move(latency), step.response_time); });
   r.object("receive_to_transmit",
@@ -196,7 +209,7 @@ void read(Reader r, Run& run) {
   run.mode = kModes[0];
   r.text("mode", run.mode);
   if (std::find(kModes.begin(), kModes.end(), run.mode) == kModes.end())
-    r.fail("mode", "sweep, rate, flood or window", shown(Json(run.mode)));
+    r.fail("mode", "sweep, rate, flood, overload or window", shown(Json(run.mode)));
   r.text("target", run.target);
   r.text("port", run.port);
   r.text("started", run.started);

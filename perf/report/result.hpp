@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,10 +35,18 @@ struct Reason {
   friend bool operator==(const Reason&, const Reason&) = default;
 };
 
+// Median response time, in ns, of requests sent one after the other, so that none waits for another, just
+// before and just after a step: what the machine was like meanwhile. 0: none was answered.
+struct RoundTrip {
+  double before = 0;
+  double after = 0;
+  friend bool operator==(const RoundTrip&, const RoundTrip&) = default;
+};
+
 // Counts are of this step's own requests: an answer belongs to the step that sent its request, and the step
 // is closed after the last request has had its time to be answered.
 struct Step {
-  double offered_rate = 0;  // requests a second that were asked for; 0: as many as possible (flood, window)
+  double offered_rate = 0;  // requests a second that were asked for; 0: as many as possible (floods, window)
   double seconds = 0;       // time spent sending, without the wait for the last answers
   std::uint64_t sent = 0;   // requests the port took
   std::uint64_t not_sent = 0;  // requests that were due and that generator or port could not send: not lost
@@ -48,6 +57,7 @@ struct Step {
   std::uint64_t checked = 0;   // replies that were checked in full; the others are counted unread
   std::vector<Reason> invalid_reasons;  // only those that occurred
   Latency response_time;  // request due to reply received, so that a stalled generator shows (no omission)
+  std::optional<RoundTrip> round_trip;  // where asked for
   Latency receive_to_transmit;  // as the server stamped them: transmit minus receive timestamp of its replies
 
   [[nodiscard]] double sent_rate() const noexcept { return per_second(sent); }
@@ -69,7 +79,7 @@ struct Step {
 
 struct Run {
   std::string label;    // the server, as legends and tables call it
-  std::string mode;     // "sweep", "rate", "flood", "window"
+  std::string mode;     // "sweep", "rate", "flood", "overload", "window"
   std::string target;   // address and UDP port
   std::string port;     // the generator's port, as on its command line: "af_packet eth1"
   std::string started;  // ISO 8601, UTC: 2026-11-23T10:30:00Z

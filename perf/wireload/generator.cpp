@@ -42,7 +42,7 @@ Generator::Generator(Wire& wire, const Path& path, const Clients& clients, const
       interleaved_{options.interleaved},
       mix_{options.mix},
       wait_{std::chrono::duration<double>(options.wait).count()},
-      check_{options.interleaved || options.mode == Mode::window ? std::optional{1.0} : options.check},
+      check_{options.interleaved ? std::optional{1.0} : options.check},
       order_{clients.count(), mix64(seed)},
       cookie_{mix64(seed + 1)},
       writer_{path},
@@ -61,7 +61,9 @@ void Generator::run(const StepPlan& plan, const OwnClock& clock) noexcept {
   tally_ = Tally{};
   replies_ = 0;
   automatic_ = AutomaticShare{plan.rate};
-  sampler_.set(check_.value_or(automatic_.share()));
+  // A window waits for each reply, so each is read.
+  adapts_ = !check_ && plan.window == 0;
+  sampler_.set(plan.window > 0 ? 1.0 : check_.value_or(automatic_.share()));
   verifier_.set_clock(clock);
   verifier_.begin_step(sequence_);
   adapted_replies_ = 0;
@@ -253,7 +255,7 @@ void Generator::adapt_check_share(std::uint64_t now, bool pressed) noexcept {
   const double rate = static_cast<double>(replies_ - adapted_replies_) / seconds;
   adapted_at_ = now;
   adapted_replies_ = replies_;
-  if (!check_) sampler_.set(automatic_.next(rate, pressed));
+  if (adapts_) sampler_.set(automatic_.next(rate, pressed));
 }
 
 void Generator::publish() noexcept {

@@ -84,6 +84,7 @@ class Generator {
 
   Sampler sampler_{1.0};
   AutomaticShare automatic_{0};
+  bool adapts_ = false;  // in this step
   std::uint64_t adapted_at_ = 0;
   std::uint64_t published_at_ = 0;
   std::uint64_t adapted_replies_ = 0;

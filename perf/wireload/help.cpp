@@ -35,8 +35,11 @@ Modes
   --step TIME              how long each (2s)
   --rate N                 one rate, such as 1.5M
   --flood                  as fast as possible
+  --overload FACTOR        a flood, then FACTOR times what it was answered
   --window N               keep N requests under way: latency, no queue
-  --time TIME              how long, of the last three (10s)
+  --time TIME              how long, of the last four (10s; of an overload each of the two)
+  --repeat N               so many times, each a step (1)
+  --probe                  before and after each step, time lone requests for 20 ms
   --wait TIME              what is not answered so long after a step is lost (1s)
 
 Requests and answers

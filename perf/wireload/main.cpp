@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -43,13 +44,20 @@ void catch_signals() {
   for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
 }
 
-std::vector<StepPlan> plan_steps(const Options& o) {
+struct Planned {
+  StepPlan step;
+  double factor = 0;  // above 0: the rate is so many times what the step before was answered
+};
+
+std::vector<Planned> plan_steps(const Options& o) {
   const double seconds = std::chrono::duration<double>(o.mode == Mode::sweep ? o.step : o.time).count();
-  std::vector<StepPlan> plans;
-  if (o.mode == Mode::sweep)
-    for (const double rate : o.sweep.rates()) plans.push_back({rate, 0, seconds});
-  else
-    plans.push_back({o.mode == Mode::rate ? o.rate : 0, o.window, seconds});
+  const auto rates = o.mode == Mode::sweep ? o.sweep.rates() : std::vector{o.rate};
+  std::vector<Planned> plans;
+  for (const double rate : rates)
+    for (unsigned i = 0; i < o.repeat; ++i) {
+      plans.push_back({{rate, o.window, seconds}});
+      if (o.mode == Mode::overload) plans.push_back({{0, 0, seconds}, o.overload});
+    }
   return plans;
 }
 
@@ -124,6 +132,15 @@ Result<void> run_and_show(Wire& wire, Task task, ProgressDisplay& display) {
   return wire.release_connections();
 }
 
+// Sends lone requests for a moment; ns.
+Result<double> probe(Wire& wire, Generator& generator) {
+  constexpr StepPlan kPlan{0, 1, 0.02};
+  ProgressDisplay display{generator.live(), 1, 1, 0};
+  if (auto link = run_and_show(wire, {&generator, kPlan}, display); !link)
+    return tl::make_unexpected(link.error());
+  return report::Latency::of(generator.tally().response).p50;
+}
+
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -164,11 +181,26 @@ Result<void> write_file(const std::string& path, const std::string& text) {
   return {};
 }
 
+// While the run goes on a file may be read by others: it is there whole or not at all. What is none, such as
+// /dev/stdout, gets the end result.
+Result<void> write_json(const report::Run& run, const std::string& path, bool at_end) {
+  namespace fs = std::filesystem;
+  if (path.empty()) return {};
+  std::error_code ignored;
+  const auto type = fs::symlink_status(path, ignored).type();
+  if (type != fs::file_type::regular && type != fs::file_type::not_found)
+    return at_end ? write_file(path, report::to_json(run)) : Result<void>{};
+  const std::string fresh = path + ".tmp";
+  if (auto written = write_file(fresh, report::to_json(run)); !written) return written;
+  if (std::rename(fresh.c_str(), path.c_str()) != 0)
+    return fail(fmt::format("{}: cannot be written: {}", path, os::errno_text()));
+  return {};
+}
+
 Result<int> report_run(const report::Run& run, const std::string& remarks, const Options& o) {
   fmt::print("{}{}", report::final_table(run), remarks);
-  if (!o.json_file.empty())
-    if (auto written = write_file(o.json_file, report::to_json(run)); !written)
-      return tl::make_unexpected(written.error());
+  if (auto written = write_json(run, o.json_file, true); !written)
+    return tl::make_unexpected(written.error());
   if (!o.plot_file.empty())
     if (auto written = write_file(o.plot_file, report::load_curve_svg({&run, 1}, "")); !written)
       return tl::make_unexpected(written.error());
@@ -208,16 +240,26 @@ Result<int> run(const Options& options) {
   const auto plans = plan_steps(options);
   Tally all;
   const std::uint64_t dropped_before = dropped(**wire);
-  Result<void> link;
-  for (std::size_t i = 0; i < plans.size() && !stop && link; ++i) {
-    ProgressDisplay display{generator.live(), i + 1, plans.size(), plans[i].rate};
-    link = run_and_show(**wire, {&generator, plans[i]}, display);
-    result.steps.push_back(step_of(generator.tally(), plans[i].rate, ticks_per_second()));
+  Result<double> probed = options.probe ? probe(**wire, generator) : 0;
+  Result<void> going;
+  for (std::size_t i = 0; i < plans.size() && !stop && going && probed; ++i) {
+    StepPlan plan = plans[i].step;
+    if (plans[i].factor > 0) plan.rate = plans[i].factor * std::max(result.steps.back().answered_rate(), 1.0);
+    ProgressDisplay display{generator.live(), i + 1, plans.size(), plan.rate};
+    going = run_and_show(**wire, {&generator, plan}, display);
+    result.steps.push_back(step_of(generator.tally(), plan.rate, ticks_per_second()));
     all.merge(generator.tally());
+    if (options.probe && going) {
+      const double before = *probed;
+      probed = probe(**wire, generator);
+      result.steps.back().round_trip = {before, probed.value_or(0)};
+    }
+    result.check_share = check_share(result.steps);
+    if (going) going = write_json(result, options.json_file, false);
   }
-  result.check_share = check_share(result.steps);
+  if (going && !probed) going = tl::make_unexpected(probed.error());
   const auto code = report_run(result, remarks(all, options, dropped(**wire) - dropped_before), options);
-  return code && !link ? tl::make_unexpected(link.error()) : code;
+  return code && !going ? tl::make_unexpected(going.error()) : code;
 }
 
 int main_of(const std::vector<std::string>& arguments) {

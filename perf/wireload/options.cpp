@@ -37,6 +37,7 @@ bool assign(T& target, std::optional<U> value) {
 bool set_mode(Options& o, Mode mode) {
   o.mode = mode;
   o.rate = 0;
+  o.overload = 0;
   o.window = 0;
   return true;
 }
@@ -156,11 +157,16 @@ constexpr Row kRows[] = {
     {"rate", "requests a second, such as 1.5M",
      [](auto t, Options& o) { return set_mode(o, Mode::rate) && assign(o.rate, parse_quantity(t)); }},
     {"flood", nullptr, [](auto, Options& o) { return set_mode(o, Mode::flood); }},
+    {"overload", "how many times what a flood is answered, such as 2",
+     [](auto t, Options& o) { return set_mode(o, Mode::overload) && assign(o.overload, parse_quantity(t)); }},
     {"window", "a number of requests under way, 1 to 65536",
      [](auto t, Options& o) {
        return set_mode(o, Mode::window) && assign(o.window, parse_between<unsigned>(t, 1, kMostWindow));
      }},
     {"step", "a time such as 2s", [](auto t, Options& o) { return assign(o.step, parse_time(t)); }},
+    {"repeat", "a number of times, 1 to 10000",
+     [](auto t, Options& o) { return assign(o.repeat, parse_between<unsigned>(t, 1, 10000)); }},
+    {"probe", nullptr, [](auto, Options& o) { return o.probe = true; }},
     {"wait", "a time such as 1s, at most 8s",
      [](auto t, Options& o) {
        const auto time = parse_time(t);
@@ -208,6 +214,8 @@ Result<void> complete(Options& o) {
     return fail("--check: expected all with --window, which counts every reply");
   if (o.mode == Mode::window && !o.mix.empty())
     return fail("--mix: expected a mode other than --window, where every packet waits for its answer");
+  if (o.probe && !o.mix.empty())
+    return fail("--mix: expected no --probe, whose packets wait for their answers");
   if (o.reflector && (o.interleaved || !o.mix.empty()))
     return fail("--reflector: expected neither --interleaved nor --mix, since all of it comes back unread");
   if (o.interleaved && o.check.value_or(1) < 1)
@@ -226,7 +234,7 @@ Result<void> complete(Options& o) {
 }  // namespace
 
 std::string_view name(Mode mode) noexcept {
-  constexpr std::array<std::string_view, 4> kNames{"sweep", "rate", "flood", "window"};
+  constexpr std::array<std::string_view, 5> kNames{"sweep", "rate", "flood", "overload", "window"};
   return kNames[static_cast<std::size_t>(mode)];
 }
 

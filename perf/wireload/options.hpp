@@ -17,7 +17,7 @@
 
 namespace wiretime::load {
 
-enum class Mode : std::uint8_t { sweep, rate, flood, window };
+enum class Mode : std::uint8_t { sweep, rate, flood, overload, window };
 [[nodiscard]] std::string_view name(Mode mode) noexcept;
 
 // Rates from `first` up to `last`, each `factor` times the one before, or `add` above it.
@@ -51,9 +51,12 @@ struct Options {
   Mode mode = Mode::sweep;
   Sweep sweep;
   double rate = 0;
+  double overload = 0;  // times what a flood was answered
   unsigned window = 0;
   std::chrono::nanoseconds step{std::chrono::seconds{2}};   // of a sweep
   std::chrono::nanoseconds time{std::chrono::seconds{10}};  // of the other modes
+  unsigned repeat = 1;                                      // each step, or pair of an overload
+  bool probe = false;                                       // lone requests before and after each step
   std::chrono::nanoseconds wait{std::chrono::seconds{1}};   // for the last replies of a step
   bool interleaved = false;
   bool reflector = false;

@@ -94,6 +94,32 @@ class Counts(Memif):
         self.assertLess(abs(checked - answered / 4), 5 * (answered * 3 / 16) ** 0.5 + 1)  # five standard deviations
         self.assertRegex(self.text, r"[\d.]+ % of the replies checked")
 
+    def test_repeat(self):
+        """steps repeated over one connection, with lone requests between them, are each counted"""
+        before, = self.counted("answered")
+        steps = self.wireload("--rate", "2k", "--time", "200ms", "--repeat", 3, "--probe")
+        self.assertEqual(len(steps), 3)
+        for step in steps:
+            self.check_clean(step)
+            self.assertEqual(step["offered_rate"], 2000)
+            self.assertGreater(min(step["round_trip"].values()), 0)
+        for first, second in zip(steps, steps[1:]):
+            self.assertEqual(first["round_trip"]["after"], second["round_trip"]["before"])
+        self.assertGreater(self.counted("answered")[0] - before, sum(step["sent"] for step in steps))  # the lone ones too
+
+    def test_overload(self):
+        """a flood and twice what it was answered take turns, and the file has each step as soon as it has ended"""
+        path = self.world.lab.dir / "overload.json"
+        running = self.host.spawn([os.environ["WIRELOAD"], "--port", self.port, "--from", PREFIX4, "--to", world.V4, "--overload", "2",
+                                   "--time", "300ms", "--repeat", "10000", "--clock-bound", "30s", "--wait", "8s", "--json", path])
+        labs.eventually(lambda: self.assertTrue(path.exists() and len(json.loads(path.read_text())["steps"]) > 1, running.log), pause=0.05)
+        running.signal(signal.SIGTERM)
+        self.assertEqual(running.wait(), 0, running.log)
+        flood, over = json.loads(path.read_text())["steps"][:2]
+        self.assertEqual(flood["offered_rate"], 0)
+        self.assertAlmostEqual(over["offered_rate"], 2 * flood["answered"] / flood["seconds"], delta=1)
+        self.assertNotIn("round_trip", flood)
+
     def test_mix(self):
         """no kind of bad packet is answered, requests among them are, and the server's verdicts fit"""
         verdicts = "ntp_extension_invalid ntp_too_short ntp_version_unsupported ntp_mode_control ntp_mode_private " \

@@ -59,6 +59,7 @@ TEST_CASE("a run that is written and read is the same run") {
                           &step.response_time.p99_9, &step.response_time.p99_99, &step.response_time.max})
         *value = quantile += real();
       step.response_time.count = any();
+      if (any() % 2 == 0) step.round_trip = {real(), real()};
       run.steps.push_back(step);
     }
     const auto back = run_from_json(to_json(run), "a.json");
@@ -77,7 +78,7 @@ TEST_CASE("a label that is no UTF-8 is still written as JSON") {
 TEST_CASE("what is wrong in a run's JSON is told with the file and the place") {
   const std::string good = to_json(sample_run("a", 1e6));
   CHECK(error_of(replaced(good, "\"sweep\"", "\"sweet\"")) ==
-        "a.json: mode: expected sweep, rate, flood or window, found \"sweet\"");
+        "a.json: mode: expected sweep, rate, flood, overload or window, found \"sweet\"");
   CHECK(error_of(replaced(good, "\"label\"", "\"table\"")) ==
         "a.json: \"table\": expected a known key, found \"a\"");
   CHECK(error_of(replaced(good, "\"lost\": 0,", "")) ==
@@ -90,6 +91,9 @@ TEST_CASE("what is wrong in a run's JSON is told with the file and the place") {
         "a.json: check_share: expected a number from 0 to 1, found 1.5");
   CHECK(error_of(replaced(good, "\"p50\": ", "\"p50\": 1000000000"))
             .find("a.json: steps[0].response_time.p90: expected at least the quantile before it, ") == 0);
+  CHECK(
+      error_of(replaced(good, "\"response_time\"", "\"round_trip\": {\"before\": 700}, \"response_time\"")) ==
+      "a.json: steps[0].round_trip.after: expected a value, found nothing");
   CHECK(error_of(replaced(good, "wireload-run-1", "wireload-run-2")) ==
         "a.json: schema: expected \"wireload-run-1\", found \"wireload-run-2\"");
   CHECK(error_of("[]") == "a.json: expected an object, found an array");

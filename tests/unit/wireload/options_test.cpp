@@ -56,6 +56,8 @@ TEST_CASE("every option is understood") {
                                      "1.5M",
                                      "--time",
                                      "30s",
+                                     "--repeat",
+                                     "3",
                                      "--wait",
                                      "2.5s",
                                      "--interleaved",
@@ -87,6 +89,7 @@ TEST_CASE("every option is understood") {
   CHECK(o->mode == Mode::rate);
   CHECK(o->rate == 1.5e6);
   CHECK(o->time == std::chrono::seconds{30});
+  CHECK(o->repeat == 3);
   CHECK(o->wait == std::chrono::milliseconds{2500});
   CHECK(o->interleaved);
   CHECK_FALSE(o->mix.empty());
@@ -118,6 +121,12 @@ TEST_CASE("of several modes the last one counts, alone") {
   CHECK(o->mode == Mode::rate);
   CHECK(o->rate == 1e6);
   CHECK(o->window == 0);
+  const auto over = parse_options(with({"--rate", "1M", "--overload", "2", "--probe"}));
+  REQUIRE(over);
+  CHECK(over->mode == Mode::overload);
+  CHECK(over->overload == 2);
+  CHECK(over->rate == 0);
+  CHECK(over->probe);
 }
 
 TEST_CASE("what is wrong is named, with what was expected and found") {
@@ -149,6 +158,9 @@ TEST_CASE("what is wrong is named, with what was expected and found") {
         "--sweep: expected FROM:TO:xFACTOR or FROM:TO:+STEP, such as 10k:5M:x1.5, found \"10k:5M\"");
   CHECK(error_of(with({"--mix", "short=1%", "--window", "4"})) ==
         "--mix: expected a mode other than --window, where every packet waits for its answer");
+  CHECK(error_of(with({"--mix", "short=1%", "--probe"})) ==
+        "--mix: expected no --probe, whose packets wait for their answers");
+  CHECK(error_of(with({"--repeat", "0"})) == "--repeat: expected a number of times, 1 to 10000, found \"0\"");
   CHECK(error_of(with({"--interleaved", "--check", "1/2"})) ==
         "--check: expected all with --interleaved, which needs every reply's timestamps");
   CHECK(error_of(with({"--mix", "x=1%"})).substr(0, 41) == "--mix: expected a kind of bad packet (mal");
