@@ -7,10 +7,13 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
 
 #include "base/seqlock.hpp"
 #include "base/time.hpp"
@@ -18,6 +21,8 @@
 #include "clock/nic_snapshot.hpp"
 #include "clock/snapshot.hpp"
 #include "ebpf/steer.h"
+#include "server/burst.hpp"
+#include "server/wide_path.hpp"
 #include "server/worker_state.hpp"
 
 namespace wiretime::dpdk {
@@ -110,6 +115,8 @@ struct ReceivePath {
   NicStamps nic_stamps;
   bool xdp_metadata = false;  // frames carry the XDP program's receive time, and maybe the NIC's
   clock::NicSnapshot nic{};
+  std::uint64_t nic_loaded = Seqlock<clock::NicSnapshot>::kNever;
+  clock::ArrivalScale scale{};  // of that
   LastStamps last{};
 };
 
@@ -129,13 +136,30 @@ class ReceiveBurst {
         time_{time},
         offsets_{offsets},
         state_{state},
-        map_{load(path), time, seen},
+        map_{scale_of(path, time), path.nic, time, seen},
         quick_{map_.usable() && path.nic_stamps.clock != nullptr && !path.xdp_metadata} {}
   ReceiveBurst(const ReceiveBurst&) = delete;
   ReceiveBurst& operator=(const ReceiveBurst&) = delete;
   ~ReceiveBurst() {
     state_.nic_stamps.add(clock::StampVerdict::good, good_);
     path_.last.next_burst();
+  }
+
+  // Of all of them: into `receive` of frames[i] what arrival_of() says of mbufs[i], and who stamped it.
+  void arrivals(std::span<rte_mbuf* const> mbufs, server::Frame* frames, server::Stamp* by) noexcept {
+    for (std::size_t i = 0; i < mbufs.size();) {
+      if (state_.wide && quick_ && mbufs.size() - i >= kGroup &&
+          group(mbufs.subspan(i).first<kGroup>(), frames + i)) {
+        std::fill_n(by + i, kGroup, server::Stamp::receive_hardware);
+        i += kGroup;
+        continue;
+      }
+      for (const std::size_t end = std::min(i + kGroup, mbufs.size()); i < end; ++i) {
+        const Arrived arrived = arrival_of(mbufs[i]);
+        frames[i].receive = arrived.time;
+        by[i] = arrived.by;
+      }
+    }
   }
 
   [[nodiscard]] Arrived arrival_of(rte_mbuf* frame) noexcept {
@@ -152,15 +176,22 @@ class ReceiveBurst {
   }
 
  private:
-  [[nodiscard]] static const clock::NicSnapshot& load(ReceivePath& path) noexcept {
-    if (path.nic_stamps.clock != nullptr) (void)path.nic_stamps.clock->try_load(path.nic);
-    return path.nic;
+  [[nodiscard]] static const clock::ArrivalScale& scale_of(ReceivePath& path,
+                                                           const clock::TimeSnapshot& time) noexcept {
+    const auto* const clock = path.nic_stamps.clock;
+    const bool is_new = clock != nullptr && clock->try_load(path.nic, path.nic_loaded);
+    if (__builtin_expect(is_new || path.scale.time_rate() != time.rate, false))
+      path.scale = clock::ArrivalScale{path.nic, time.rate};
+    return path.scale;
   }
 
+  static constexpr std::uint32_t kChecksum = 4;  // bytes, behind the frame
   [[nodiscard]] static std::uint32_t length_of(const rte_mbuf* frame) noexcept {
-    constexpr std::uint32_t kChecksum = 4;  // bytes, behind the frame
     return frame->pkt_len + kChecksum;
   }
+  static constexpr std::size_t kGroup = server::wide::kGroup;
+  // Eight stamps that are as they should be. False: not all of them are, and nothing was done.
+  [[nodiscard]] bool group(std::span<rte_mbuf* const, kGroup> mbufs, server::Frame* frames) noexcept;
   // Whatever the port and the stamp are like.
   [[gnu::noinline]] Arrived any_arrival(rte_mbuf* frame) noexcept {
     const auto metadata = path_.xdp_metadata ? claim_xdp_metadata(frame) : std::nullopt;

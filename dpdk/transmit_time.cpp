@@ -40,7 +40,7 @@ void TransmitQueue::hand_over_flagged(unsigned sent, Ticks done, const clock::Ti
   entry_ = is_ntp_answer(frame.verdict) ? frame.exchange.entry : nullptr;
   if (entry_ != nullptr) {
     as_sent_ = *entry_;
-    receive_ = frame.receive;
+    receive_ = server::told_receive(frame);
     epoch_ = time.epoch;
   }
   slot.remembered = entry_ != nullptr;
@@ -53,9 +53,9 @@ void TransmitQueue::settle(const clock::TimeSnapshot& time) noexcept {
   if (turn == SampleSlot::turn_of(State::flying, path_.number)) return;
   if (turn == SampleSlot::turn_of(State::measured, path_.number)) {
     // Another reply may have taken the place, and after a step of the clock times do not compare.
-    if (*entry_ == as_sent_ && as_sent_ != 0 && time.epoch == epoch_) {
+    if (*entry_ == as_sent_ && ntp::ExchangeLine::is_reply(as_sent_) && time.epoch == epoch_) {
       const auto measured = ntp::ExchangeLine::entry(receive_, time.time_at(slot.leaves), epoch_);
-      if (measured != 0) {
+      if (ntp::ExchangeLine::is_reply(measured)) {
         ntp::ExchangeLine::put(entry_, measured);
         path_.events->add(clock::TransmitEvent::remembered);
       }

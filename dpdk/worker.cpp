@@ -100,7 +100,7 @@ void Worker::keep_house() noexcept {
     if (q.kernel != nullptr) q.kernel->transmit(q.port, q.queue, may_serve(q));
     if (q.announce != nullptr && q.announce->load(std::memory_order_relaxed) && may_serve(q)) announce(q);
     if (!q.out.waits()) continue;
-    (void)channels_.time.try_load(snapshot_);
+    (void)channels_.time.try_load(snapshot_, snapshot_loaded_);
     q.out.settle(snapshot_);
   }
 }
@@ -138,7 +138,7 @@ unsigned Worker::serve(Queue& q) noexcept {
   const unsigned n = rte_eth_rx_burst(q.port, q.queue, received.data(), server::kBurstSize);
   if (n == 0) return 0;
   const Ticks arrival = os::read_tsc();
-  (void)channels_.time.try_load(snapshot_);  // contended: the last one is good enough
+  (void)channels_.time.try_load(snapshot_, snapshot_loaded_);  // contended: the last one is good enough
 
   unsigned count = take_in(q, {received.data(), n}, arrival);
   const server::LocalAddresses& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
@@ -153,7 +153,6 @@ unsigned Worker::serve(Queue& q) noexcept {
 
 // Mbufs become frames with a receive time; those that cannot be frames end here.
 unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival) noexcept {
-  ReceiveBurst burst{q.in, arrival, snapshot_, offsets_, *q.state};
   unsigned count = 0;
   for (rte_mbuf* m : received) {
     server::Frame& frame = frames_[count];
@@ -165,11 +164,10 @@ unsigned Worker::take_in(Queue& q, std::span<rte_mbuf*> received, Ticks arrival)
       rte_pktmbuf_free(m);
       continue;
     }
-    const ReceiveBurst::Arrived arrived = burst.arrival_of(m);
-    frame.receive = arrived.time;
-    stamps_[count] = arrived.by;
     mbufs_[count++] = m;
   }
+  ReceiveBurst burst{q.in, arrival, snapshot_, offsets_, *q.state};
+  burst.arrivals({mbufs_.data(), count}, frames_.data(), stamps_.data());
   return count;
 }
 
@@ -222,7 +220,8 @@ void Worker::send(Queue& q, unsigned count, const clock::Departure& departure) n
     if (!is_ntp_answer(frames_[i].verdict)) continue;
     if (frames_[i].exchange.entry != nullptr && !known) {
       const Ticks left{departure.written.value + (q.owned == nullptr ? took * (i + 1) / (sent + 1) : took)};
-      server::remember(frames_[i].exchange, frames_[i].receive, snapshot_.time_at(left), snapshot_.epoch);
+      server::remember(frames_[i].exchange, server::told_receive(frames_[i]), snapshot_.time_at(left),
+                       snapshot_.epoch);
     }
     stamps.add(stamps_[i]);
     ++answers;

@@ -103,6 +103,7 @@ class Worker {
   std::vector<Queue> queues_;
   const server::Tables* tables_ = nullptr;
   clock::TimeSnapshot snapshot_;
+  std::uint64_t snapshot_loaded_ = Seqlock<clock::TimeSnapshot>::kNever;
   unsigned empty_walks_ = 0;
   long longest_nap_ns_ = 0;
   std::uint64_t patience_ = 0;  // ticks, with a process that does not take what we send

@@ -35,12 +35,19 @@ class alignas(64) Seqlock {
 
   // True and the newest value, or false with `out` untouched when a write was under way: keep the last one.
   [[nodiscard]] bool try_load(T& out) const noexcept {
+    std::uint64_t loaded = kNever;
+    return try_load(out, loaded);
+  }
+  // Of a reader who has loaded before, and keeps `loaded`, kNever at first: false too if `out` is the newest.
+  static constexpr std::uint64_t kNever = 1;
+  [[nodiscard]] bool try_load(T& out, std::uint64_t& loaded) const noexcept {
     const std::uint64_t before = sequence_.load(std::memory_order_acquire);
-    if ((before & 1U) != 0) return false;
+    if ((before & 1U) != 0 || before == loaded) return false;
     std::array<std::uint64_t, kWords> words;
     for (std::size_t i = 0; i < kWords; ++i) words[i] = words_[i].load(std::memory_order_acquire);
     if (sequence_.load(std::memory_order_relaxed) != before) return false;
     std::memcpy(static_cast<void*>(&out), words.data(), sizeof out);
+    loaded = before;
     return true;
   }
 

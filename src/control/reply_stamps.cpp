@@ -24,7 +24,7 @@ bool ReplyStamps::left(std::span<const std::byte> frame, NtpTimestamp transmit,
     if (ntp::timestamp(reply, ntp::offset::kReceive) != r.receive) continue;
     if (source <= r.source || *r.place != r.entry) return false;
     const Entry better = ntp::ExchangeLine::entry(r.receive, transmit, r.epoch);
-    if (better == 0) return false;
+    if (!ntp::ExchangeLine::is_reply(better)) return false;
     *r.place = r.entry = better;
     r.source = source;
     return true;

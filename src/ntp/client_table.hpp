@@ -96,6 +96,11 @@ class ClientTable {
 
   // Where replies to the clients of a place are remembered.
   [[nodiscard]] ExchangeLine& exchanges(const Place& p) noexcept { return exchanges_[p.line - v4_.lines]; }
+  // The same, as bytes from the address of a place's line.
+  [[nodiscard]] std::uintptr_t to_exchanges() const noexcept {
+    static_assert(sizeof(ExchangeLine) == sizeof(*v4_.lines));
+    return reinterpret_cast<std::uintptr_t>(&exchanges_[0]) - reinterpret_cast<std::uintptr_t>(v4_.lines);
+  }
   [[nodiscard]] ExchangeLine& exchanges(const IpAddress& client) noexcept { return exchanges(place(client)); }
 
   // Requests that came at `uptime`, and what their rate limits say.

@@ -21,6 +21,12 @@
 
 namespace wiretime::ntp {
 
+// What became of the places where replies are remembered.
+struct ExchangeTally {
+  std::uint64_t held = 0;     // that nobody had before
+  std::uint64_t evicted = 0;  // whose reply was given up for another
+};
+
 class ExchangeLine {
  public:
   // From high to low: 32 bits that tell receive timestamps apart, 4 of the clock's epoch, 28 of the time from
@@ -36,12 +42,14 @@ class ExchangeLine {
 
   // No nearer than the second cache: so many lines on their way at once, two a request, are more than the
   // first one keeps track of.
-  void prefetch() const noexcept { __builtin_prefetch(this, 1, 2); }
+  // Always inline: GCC takes a function that does nothing else for one without effect, and its calls away.
+  [[gnu::always_inline]] void prefetch() const noexcept { __builtin_prefetch(this, 1, 2); }
 
-  // Of no reply, for none stays for no time: a place taken for one that is not complete, and one that was
-  // cleared.
+  // Of no reply, for none stays for no time: a place taken for one that is not complete, and one that has
+  // nothing to tell.
   static constexpr Entry kTaken = Entry{1} << kStayBits;
   static constexpr Entry kCleared = Entry{2} << kStayBits;
+  [[nodiscard]] static bool is_reply(Entry e) noexcept { return (e & kLongestStay) != 0; }
 
   // The reply with that receive timestamp, if the clock has not been set since; null: not there. Frames of a
   // burst may have one receive timestamp: of two replies with the same, to clients who share the line, nobody
@@ -52,7 +60,7 @@ class ExchangeLine {
     for (unsigned like = marked(static_cast<std::uint32_t>(wanted >> kEpochBits)); like != 0;
          like &= like - 1) {
       Entry& e = entries_[static_cast<std::size_t>(std::countr_zero(like))];
-      if (e >> kStayBits != wanted || (e & kLongestStay) == 0) continue;
+      if (e >> kStayBits != wanted || !is_reply(e)) continue;
       if (__builtin_expect(found != nullptr, false)) {
         put(found, kCleared);
         put(&e, kCleared);
@@ -62,13 +70,15 @@ class ExchangeLine {
     }
     return found;
   }
-  // An empty entry, which then is taken, or one that has to go.
-  [[nodiscard]] Entry* room(std::uint64_t random) noexcept {
+  // An entry without a reply, which then is taken, or one whose reply has to go.
+  [[nodiscard]] Entry* room(std::uint64_t random, ExchangeTally& tally) noexcept {
     for (Entry& e : entries_) {
-      if (e != 0) continue;
+      if (e != 0 && e != kCleared) continue;
+      tally.held += e == 0;
       put(&e, kTaken);
       return &e;
     }
+    ++tally.evicted;
     return &entries_[random % kEntries];
   }
 
@@ -80,10 +90,10 @@ class ExchangeLine {
     return std::atomic_ref<Entry>{*place}.load(std::memory_order_relaxed);
   }
 
-  // 0 for a reply that left before its request came, or too late.
+  // kCleared for a reply that left before its request came, or too late.
   [[nodiscard]] static Entry entry(NtpTimestamp receive, NtpTimestamp transmit, std::uint8_t epoch) noexcept {
     const std::int64_t stay = (transmit - receive).units;
-    if (stay <= 0 || stay > kLongestStay) return 0;
+    if (stay <= 0 || stay > kLongestStay) return kCleared;
     return head(receive, epoch) << kStayBits | static_cast<std::uint64_t>(stay);
   }
   [[nodiscard]] Entry* entries() noexcept { return entries_.data(); }
@@ -155,11 +165,11 @@ struct Exchange {
 // Makes a basic reply, complete but for its transmit timestamp, an interleaved one where the request asks for
 // that and the reply before is remembered: that one's transmit timestamp is filled in.
 [[nodiscard]] inline Exchange interleave(ExchangeLine& line, const InterleavingStamps& request,
-                                         std::byte* reply, std::uint8_t epoch,
-                                         std::uint64_t random) noexcept {
+                                         std::byte* reply, std::uint8_t epoch, std::uint64_t random,
+                                         ExchangeTally& tally) noexcept {
   const NtpTimestamp before{byte_swap(request.origin)};
   ExchangeLine::Entry* const entry = line.find(before, epoch);
-  if (entry == nullptr) return {line.room(random), false};
+  if (entry == nullptr) return {line.room(random, tally), false};
   if (request.receive == request.transmit) return {entry, false};
   store_raw(reply + offset::kOrigin, request.receive);
   store_raw(reply + offset::kTransmit, byte_swap(ExchangeLine::told_transmit(*entry, before)));

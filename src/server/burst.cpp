@@ -111,6 +111,7 @@ class PlainPath {
     else
       std::fill_n(burst_.batch.admissions.begin(), count, ntp::Admission::answer);
     settle(count);
+    state_.count(tally_);
   }
 
  private:
@@ -188,26 +189,20 @@ class PlainPath {
     else
       net::reverse_plain<net::PlainIpv4>(udp, burst_.shape);
     frame.exchange = {};
-    frame.plain_sum = 0;
     if (__builtin_expect(line == nullptr || frame.verdict != Verdict::answered, true)) {
       reply_.write(payload, frame.verdict, frame.receive, random_ >> 32);
       return;
     }
     const auto stamps = ntp::InterleavingStamps::of(payload);
     reply_.write(payload, Verdict::answered, frame.receive, random_ >> 32);
-    frame.exchange = ntp::interleave(*line, stamps, payload, snapshot_.epoch, luck);
-    frame.receive = ntp::timestamp(payload, ntp::offset::kReceive);
+    frame.exchange = ntp::interleave(*line, stamps, payload, snapshot_.epoch, luck, tally_);
   }
 
   // The same of the `i`th reply, which the wide path has written.
-  void remember(Frame& frame, std::size_t i) noexcept {
-    std::byte* const payload = frame.plain_udp + net::udp::kHeaderSize;
+  void interleave(Frame& frame, std::size_t i) noexcept {
     const ntp::InterleavingStamps stamps{burst_.origins[i], burst_.request_receives[i],
                                          burst_.request_transmits[i]};
-    frame.exchange = ntp::interleave(*burst_.lines[i], stamps, payload, snapshot_.epoch, luck_ + i);
-    frame.receive = {byte_swap(burst_.receives[i])};
-    if (frame.exchange.interleaved)
-      frame.plain_sum += net::halves(stamps.receive) - net::halves(stamps.transmit);
+    wide::interleave(frame, *burst_.lines[i], stamps, snapshot_.epoch, luck_ + i, tally_);
   }
 
   // What the wide path has not written, and what it has for those that are not admitted.
@@ -217,7 +212,7 @@ class PlainPath {
       all_admitted &= burst_.batch.admissions[i] == ntp::Admission::answer;
     if (__builtin_expect(burst_.all_written && !burst_.some_interleave && all_admitted, true)) return;
     const bool together = burst_.all_written && burst_.some_interleave;
-    if (together) wide::interleave(burst_, count, snapshot_.epoch, luck_);
+    if (together) wide::interleave(burst_, count, snapshot_.epoch, luck_, tally_);
     if (together && all_admitted) return;
     for (std::size_t i = 0; i < count; ++i) {
       const ntp::Admission admission = burst_.batch.admissions[i];
@@ -227,15 +222,16 @@ class PlainPath {
       if (__builtin_expect(written && admitted && (line == nullptr || together), true)) continue;
       Frame& frame = *burst_.frames[i];
       if (!admitted) frame.verdict = verdict_of(admission, frame.verdict);
-      if (frame.verdict == Verdict::rate_limited) continue;
-      if (!written) {
-        write(frame, line, luck_ + i);
-      } else if (admitted) {
-        remember(frame, i);
-      } else {
-        reply_.rewrite(frame.plain_udp + net::udp::kHeaderSize, frame.verdict);
-        frame.plain_sum = 0;
+      if (written && admitted) {
+        interleave(frame, i);
+        continue;
       }
+      frame.plain_sum = 0;
+      if (frame.verdict == Verdict::rate_limited) continue;
+      if (written)
+        reply_.rewrite(frame.plain_udp + net::udp::kHeaderSize, frame.verdict);
+      else
+        write(frame, line, luck_ + i);
     }
   }
 
@@ -246,38 +242,18 @@ class PlainPath {
   ntp::ClientTable* clients_;
   std::uint64_t random_;  // the burst's
   std::uint64_t luck_;    // with a reply's number: whose place it takes to be remembered
+  ntp::ExchangeTally tally_;
   PlainBurst burst_;
   ntp::ReplyTemplate reply_;
 };
 
-// Plain replies of a burst, those with a bit in `which`, are remembered; returns where the last of them is.
-ntp::ExchangeLine::Entry* remember_all(std::span<const Frame> frames,
-                                       const std::array<std::uint64_t, kBurstSize>& transmits,
-                                       std::uint32_t which, std::uint8_t epoch, WorkerState& state) noexcept {
-  ntp::ExchangeLine::Entry* last = nullptr;
-  std::uint64_t held = 0;
-  for (std::size_t at = 0; at < frames.size(); at += wide::kGroup) {
-    std::uint32_t group = which >> at & 0xFFU;
-    if (state.wide && group == 0xFF) {
-      held += wide::remember(frames.subspan(at).first<wide::kGroup>(),
-                             std::span{transmits}.subspan(at).first<wide::kGroup>(), epoch);
-      last = frames[at + wide::kGroup - 1].exchange.entry;
-      continue;
-    }
-    for (; group != 0; group &= group - 1) {
-      const std::size_t i = at + static_cast<std::size_t>(std::countr_zero(group));
-      const Frame& frame = frames[i];
-      last = frame.exchange.entry;
-      held += *last == ntp::ExchangeLine::kTaken;
-      remember(frame.exchange, frame.receive, NtpTimestamp{transmits[i]}, epoch);
-    }
+void finish_plain(Frame& frame, NtpTimestamp transmit, std::uint64_t noise_mask, std::uint64_t random,
+                  Remembered& remembered) noexcept {
+  if (frame.exchange.entry != nullptr) {
+    remembered.last = frame.exchange.entry;
+    remembered.interleaved += frame.exchange.interleaved;
+    remember(frame.exchange, told_receive(frame), transmit, remembered.epoch);
   }
-  state.features.add(Feature::exchange_held, held);
-  return last;
-}
-
-void finish_plain(Frame& frame, NtpTimestamp transmit, std::uint64_t noise_mask,
-                  std::uint64_t random) noexcept {
   if (!frame.exchange.interleaved)  // otherwise it has its transmit stamp
     ntp::ReplyTemplate::stamp(frame.plain_udp + net::udp::kHeaderSize, transmit, noise_mask, random);
   if (frame.plain_ipv6)
@@ -290,7 +266,6 @@ void finish_general(Frame& frame, NtpTimestamp transmit, const clock::TimeSnapsh
                     WorkerState& state) noexcept {
   const std::span<std::byte> bytes{frame.data, frame.length};
   const auto reply = bytes.subspan(frame.parsed.payload_offset);
-  frame.receive = ntp::timestamp(reply.data(), ntp::offset::kReceive);
   finish_reply(reply, frame.key, frame.exchange, transmit, snapshot, state);
   net::finish_udp_checksum(bytes, frame.parsed);
 }
@@ -302,43 +277,34 @@ void finish_each(std::span<Frame> frames, const TransmitTimes& times, const cloc
   const std::uint64_t noise_mask = ntp::ReplyTemplate::noise_mask(snapshot.precision);
   std::uint64_t random = state.random.next();
   std::uint64_t ahead = 0;  // 2^-48 s
-  std::uint64_t interleaved = 0;
-  ntp::ExchangeLine::Entry* remembered = nullptr;
+  Remembered remembered{snapshot.epoch};
   while (!frames.empty()) {
     const auto burst = frames.first(std::min(frames.size(), kBurstSize));
     frames = frames.subspan(burst.size());
     std::array<std::uint64_t, kBurstSize> transmits;
-    std::uint32_t exchanges = 0;  // a bit for each frame
-    static_assert(kBurstSize <= 32);
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      const Frame& frame = burst[i];
       transmits[i] = times.first.value + (ahead >> 16);
-      if constexpr (kPaced) ahead += clock::wire_bytes(frame.length) * times.per_byte;
-      if (__builtin_expect(!is_ntp_answer(frame.verdict) || frame.plain_udp == nullptr, false)) continue;
-      exchanges |= std::uint32_t{frame.exchange.entry != nullptr} << i;
-      interleaved += frame.exchange.interleaved;
+      if constexpr (kPaced) ahead += clock::wire_bytes(burst[i].length) * times.per_byte;
     }
-    if (__builtin_expect(exchanges != 0, false))
-      remembered = remember_all(burst, transmits, exchanges, snapshot.epoch, state);
     for (std::size_t i = 0; i < burst.size();) {
       if (state.wide) {
         random = next_of_burst(random);
-        i += wide::finish(burst.subspan(i), std::span{transmits}.subspan(i), noise_mask, random);
+        i += wide::finish(burst.subspan(i), std::span{transmits}.subspan(i), noise_mask, random, remembered);
       }
       for (const std::size_t end = std::min(i + wide::kGroup, burst.size()); i < end; ++i) {
         Frame& frame = burst[i];
         if (!is_ntp_answer(frame.verdict)) continue;
         random = next_of_burst(random);
         if (frame.plain_udp != nullptr)
-          finish_plain(frame, NtpTimestamp{transmits[i]}, noise_mask, random >> 32);
+          finish_plain(frame, NtpTimestamp{transmits[i]}, noise_mask, random >> 32, remembered);
         else
           finish_general(frame, NtpTimestamp{transmits[i]}, snapshot, state);
       }
     }
   }
-  if (__builtin_expect(remembered == nullptr, true)) return;
-  state.features.add(Feature::interleaved, interleaved);
-  state.newest_exchange.store(remembered, std::memory_order_relaxed);
+  if (__builtin_expect(remembered.last == nullptr, true)) return;
+  state.features.add(Feature::interleaved, remembered.interleaved);
+  state.newest_exchange.store(remembered.last, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -357,6 +323,7 @@ void answer(std::span<Frame> frames, const clock::TimeSnapshot& snapshot, const 
     const std::size_t before = count;
     for (; i < end; ++i) {
       Frame& frame = frames[i];
+      frame.plain_sum = 0;
       if (snapshot.valid && plain.judge(frame, count)) continue;
       frame.plain_udp = nullptr;
       frame.verdict = answer_one(frame, snapshot, tables, ours, state);

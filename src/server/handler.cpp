@@ -30,16 +30,18 @@ Answer handle(const Message& message, const clock::TimeSnapshot& snapshot, const
   const auto stamps = ntp::InterleavingStamps::of(payload);
   ntp::ReplyTemplate{snapshot, message.receive, tables.rate_limit.interval}.write(
       payload, answer.verdict, message.receive, state.random.next());
-  if (may_interleave && answer.verdict == Verdict::answered)
+  if (may_interleave && answer.verdict == Verdict::answered) {
+    ntp::ExchangeTally tally;
     answer.exchange = ntp::interleave(state.clients->exchanges(message.source), stamps, payload,
-                                      snapshot.epoch, state.random.next());
+                                      snapshot.epoch, state.random.next(), tally);
+    state.count(tally);
+  }
   return answer;
 }
 
 void finish_reply(std::span<std::byte> reply, const ntp::Key* key, const ntp::Exchange& exchange,
                   NtpTimestamp transmit, const clock::TimeSnapshot& snapshot, WorkerState& state) noexcept {
   if (exchange.entry != nullptr) {
-    if (*exchange.entry == ntp::ExchangeLine::kTaken) state.features.add(Feature::exchange_held);
     state.newest_exchange.store(exchange.entry, std::memory_order_relaxed);
     remember(exchange, ntp::timestamp(reply.data(), ntp::offset::kReceive), transmit, snapshot.epoch);
   }

@@ -6,28 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/columns.hpp"
 #include "base/random.hpp"
 #include "server/wide_path.hpp"
 
-// GCC 12 warns of what its own header leaves undefined on purpose (GCC bug 105593).
-#ifndef __clang__
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-#include <immintrin.h>
-#ifndef __clang__
-#pragma GCC diagnostic pop
-#endif
-
-// Only these functions are compiled for such a processor: inline ones of other headers must not be, or the
-// linker could give them to all.
-#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")))
-#define WIDE_INLINE WIDE __attribute__((always_inline)) inline
-
 namespace wiretime::server::wide {
 
-using Column = __m512i;  // a 64-bit word of each of eight frames, as it stands in memory
+using namespace columns;  // of frames
+static_assert(kRows == kGroup);
 using Shape = PlainBurst::Shape;
 template <std::size_t kCount>
 struct Columns {  // a vector type is no template argument
@@ -35,13 +21,8 @@ struct Columns {  // a vector type is no template argument
   WIDE_INLINE Column& operator[](std::size_t i) noexcept { return columns[i]; }
   WIDE_INLINE const Column& operator[](std::size_t i) const noexcept { return columns[i]; }
 };
-using Mask = __mmask8;  // a bit for each of the frames
-constexpr Mask kAll = 0xFF;
 constexpr auto kUdpSize = net::udp::kHeaderSize;
 
-WIDE_INLINE Column all(std::uint64_t value) noexcept {
-  return _mm512_set1_epi64(static_cast<long long>(value));
-}
 // With the bits where `a` differs from `b`, as far as they are in `mask`.
 WIDE_INLINE Column with_difference(Column flaws, Column a, std::uint64_t b, std::uint64_t mask) noexcept {
   constexpr int kXorThenAnd = 0x28;
@@ -53,9 +34,6 @@ WIDE_INLINE Column select(Column mask, Column if_set, Column if_not) noexcept {
 }
 WIDE_INLINE Column and_or(Column a, Column b, Column c) noexcept {
   return _mm512_ternarylogic_epi64(a, b, c, 0xEA);
-}
-WIDE_INLINE Column add(Column a, Column b) noexcept {
-  return _mm512_add_epi64(a, b);
 }
 WIDE_INLINE Column low_halves(Column a) noexcept {
   return _mm512_and_si512(a, all(0xFFFF'FFFFU));
@@ -158,14 +136,6 @@ WIDE_INLINE Columns<8> eight_columns(const Frame* frames, std::size_t offset) no
   for (std::size_t i = 0; i < 8; ++i) r[i] = _mm512_loadu_si512(frames[i].data + offset);
   transpose(r);
   return r;
-}
-
-// A column of `word(0)` to `word(7)`. Eight stores and one load are faster than eight insertions.
-template <typename Word>
-WIDE_INLINE Column gather(Word word) noexcept {
-  alignas(64) std::array<std::uint64_t, kGroup> words;
-  for (std::size_t i = 0; i < kGroup; ++i) words[i] = word(i);
-  return _mm512_load_si512(words.data());
 }
 
 // Where things are in an untagged frame of a family.

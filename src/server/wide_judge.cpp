@@ -219,7 +219,7 @@ struct Judge {
 
     const Mask allowed = ask_access_list<Family>(f);
     if (allowed == 0) return true;
-    const Column arrivals = gather([&](std::size_t i) { return f[i].receive.value; });
+    const Column arrivals = gather_from([&](std::size_t i) { return &f[i].receive.value; });
     const Column receives = blurred(arrivals, reply.noise_mask(), noise.next(), true, m[5]);
     const Column poll =
         _mm512_and_si512(_mm512_max_epi8(m[0], _mm512_set1_epi8(reply.least_poll())), all(kPoll));
@@ -255,7 +255,13 @@ struct Judge {
   [[nodiscard]] WIDE_INLINE static Mask may_interleave(Column origins) noexcept {
     return _mm512_test_epi64_mask(origins, all(std::uint64_t{1} << 56));
   }
-  void find_lines(unsigned allowed, unsigned interleaved, std::size_t at) const noexcept {
+  WIDE_INLINE void find_lines(unsigned allowed, unsigned interleaved, std::size_t at) const noexcept {
+    if (__builtin_expect((allowed & interleaved) == kAll, true)) {
+      const auto line = [&](std::size_t i) { return &burst.batch.places[at + i].line; };
+      _mm512_storeu_si512(&burst.lines[at], add(gather_from(line), all(clients->to_exchanges())));
+      for (std::size_t i = 0; i < kGroup; ++i) burst.lines[at + i]->prefetch();
+      return;
+    }
     for (; allowed != 0; allowed &= allowed - 1, ++at) {
       if ((interleaved & allowed & -allowed) == 0) continue;
       burst.lines[at] = &clients->exchanges(burst.batch.places[at]);
@@ -270,8 +276,11 @@ struct Judge {
       allowed |=
           static_cast<unsigned>(Family::allows(tables.access, f[i].data + Family::kIp + Family::kSource))
           << i;
-    for (unsigned denied = ~allowed & kAll; denied != 0; denied &= denied - 1)
-      f[__builtin_ctz(denied)].verdict = Verdict::denied;
+    for (unsigned denied = ~allowed & kAll; denied != 0; denied &= denied - 1) {
+      Frame& frame = f[__builtin_ctz(denied)];
+      frame.verdict = Verdict::denied;
+      frame.plain_sum = 0;
+    }
     return static_cast<Mask>(allowed);
   }
 

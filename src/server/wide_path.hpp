@@ -46,6 +46,13 @@ struct PlainBurst {
   static constexpr std::uint64_t kIpv6 = std::uint64_t{1} << 16;
 };
 
+// Of the replies that are finished.
+struct Remembered {
+  std::uint8_t epoch;
+  ntp::ExchangeLine::Entry* last = nullptr;
+  std::uint64_t interleaved = 0;
+};
+
 namespace wide {
 
 inline constexpr std::size_t kGroup = 8;  // frames
@@ -59,14 +66,25 @@ std::size_t judge(std::span<Frame> frames, PlainBurst& burst, std::size_t& count
 // Writes the replies to those that judge() added, of [from, to): as if they were admitted, and in basic mode.
 void write(PlainBurst& burst, std::size_t from, std::size_t to, const ntp::ReplyTemplate& reply) noexcept;
 // ntp::interleave of those that are admitted and may want it, of a burst whose replies are all written.
-void interleave(PlainBurst& burst, std::size_t count, std::uint8_t epoch, std::uint64_t luck) noexcept;
-// Remembers replies that all have a place for it: returns of how many that was a new one.
+void interleave(PlainBurst& burst, std::size_t count, std::uint8_t epoch, std::uint64_t luck,
+                ntp::ExchangeTally& tally) noexcept;
+// The same of one that write() wrote.
+inline void interleave(Frame& reply, ntp::ExchangeLine& line, const ntp::InterleavingStamps& request,
+                       std::uint8_t epoch, std::uint64_t luck, ntp::ExchangeTally& tally) noexcept {
+  std::byte* const message = reply.plain_udp + net::udp::kHeaderSize;
+  reply.exchange = ntp::interleave(line, request, message, epoch, luck, tally);
+  if (!reply.exchange.interleaved) return;
+  reply.plain_sum += net::halves(request.receive) - net::halves(request.transmit) +
+                     net::halves(load_raw<std::uint64_t>(message + ntp::offset::kTransmit));
+}
+// Remembers those of eight replies that have a place for it; returns a bit for each that is interleaved.
 unsigned remember(std::span<const Frame, kGroup> frames, std::span<const std::uint64_t, kGroup> transmits,
-                  std::uint8_t epoch) noexcept;
-// Transmit stamps and UDP checksums of whole groups from the first frame on, until one with a frame that it
-// did not write: returns how many frames it finished. `transmits`: when each leaves.
+                  Remembered& remembered) noexcept;
+// The same of whole groups from the first frame on, and their transmit stamps and UDP checksums, until one
+// with a frame that write() did not write: returns how many frames it finished. `transmits`: when each
+// leaves.
 std::size_t finish(std::span<Frame> frames, std::span<const std::uint64_t> transmits,
-                   std::uint64_t noise_mask, std::uint64_t random) noexcept;
+                   std::uint64_t noise_mask, std::uint64_t random, Remembered& remembered) noexcept;
 
 }  // namespace wide
 }  // namespace wiretime::server

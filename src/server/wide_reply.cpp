@@ -103,38 +103,36 @@ WIDE void write(PlainBurst& burst, std::size_t from, std::size_t to,
 }
 
 WIDE std::size_t finish(std::span<Frame> frames, std::span<const std::uint64_t> transmits,
-                        std::uint64_t noise_mask, std::uint64_t random) noexcept {
+                        std::uint64_t noise_mask, std::uint64_t random, Remembered& remembered) noexcept {
   Noise noise{random};
   std::size_t done = 0;
   for (; done + kGroup <= frames.size(); done += kGroup) {
     Frame* const f = frames.data() + done;
-    bool ours = true;
-    for (std::size_t i = 0; i < kGroup; ++i)
-      ours &= f[i].verdict == Verdict::answered && f[i].plain_udp != nullptr && f[i].plain_sum != 0;
-    if (!ours) break;
-    const auto field = [&](std::size_t i, std::size_t offset) {
-      return load_raw<std::uint64_t>(f[i].plain_udp + kUdpSize + offset);
-    };
-    const Column origins = gather([&](std::size_t i) { return field(i, ntp::offset::kOrigin); });
-    const Column sums = gather([&](std::size_t i) { return f[i].plain_sum; });
-    const Column times = _mm512_loadu_si512(&transmits[done]);
-    Column stamps = blurred(times, noise_mask, noise.next(), false, origins);
-    unsigned interleaved = 0;
-    for (std::size_t i = 0; i < kGroup; ++i)
-      interleaved |= static_cast<unsigned>(f[i].exchange.interleaved) << i;
-    if (__builtin_expect(interleaved != 0, false))
-      stamps = _mm512_mask_mov_epi64(stamps, static_cast<Mask>(interleaved),
-                                     gather([&](std::size_t i) { return field(i, ntp::offset::kTransmit); }));
-    Column udp = checksum(add(sums, halves(stamps)));
-    udp = _mm512_mask_mov_epi64(udp, _mm512_testn_epi64_mask(udp, udp), all(0xFFFF));
-    alignas(64) std::array<std::uint64_t, kGroup> words;
-    alignas(64) std::array<std::uint64_t, kGroup> checksums;
-    _mm512_store_si512(words.data(), stamps);
-    _mm512_store_si512(checksums.data(), udp);
-    for (std::size_t i = 0; i < kGroup; ++i) {
-      store_raw(f[i].plain_udp + kUdpSize + ntp::offset::kTransmit, words[i]);
-      store_raw(f[i].plain_udp + net::udp::kChecksum, static_cast<std::uint16_t>(checksums[i]));
+    Column sums = gather_from([&](std::size_t i) { return &f[i].plain_sum; });
+    if (_mm512_test_epi64_mask(sums, sums) != kAll) break;
+    const auto field = [&](std::size_t i, std::size_t offset) { return f[i].plain_udp + kUdpSize + offset; };
+    bool some = false;
+    for (std::size_t i = 0; i < kGroup; ++i) some |= f[i].exchange.entry != nullptr;
+    Mask told = 0;  // when the reply before left
+    if (__builtin_expect(some, false))
+      told = static_cast<Mask>(remember(frames.subspan(done).first<kGroup>(),
+                                        transmits.subspan(done).first<kGroup>(), remembered));
+    if (told != kAll) {
+      const Column origins = gather_from([&](std::size_t i) { return field(i, ntp::offset::kOrigin); });
+      const Column times = _mm512_loadu_si512(&transmits[done]);
+      Column stamps = blurred(times, noise_mask, noise.next(), false, origins);
+      sums = _mm512_mask_add_epi64(sums, static_cast<Mask>(~told), sums, halves(stamps));
+      if (told != 0)
+        stamps = _mm512_mask_mov_epi64(
+            stamps, told, gather_from([&](std::size_t i) { return field(i, ntp::offset::kTransmit); }));
+      scatter_to([&](std::size_t i) { return field(i, ntp::offset::kTransmit); }, stamps);
     }
+    Column udp = checksum(sums);
+    udp = _mm512_mask_mov_epi64(udp, _mm512_testn_epi64_mask(udp, udp), all(0xFFFF));
+    alignas(64) std::array<std::uint64_t, kGroup> checksums;
+    _mm512_store_si512(checksums.data(), udp);
+    for (std::size_t i = 0; i < kGroup; ++i)
+      store_raw(f[i].plain_udp + net::udp::kChecksum, static_cast<std::uint16_t>(checksums[i]));
   }
   return done;
 }
@@ -146,7 +144,8 @@ WIDE std::size_t finish(std::span<Frame> frames, std::span<const std::uint64_t> 
 namespace wiretime::server::wide {
 
 void write(PlainBurst&, std::size_t, std::size_t, const ntp::ReplyTemplate&) noexcept {}
-std::size_t finish(std::span<Frame>, std::span<const std::uint64_t>, std::uint64_t, std::uint64_t) noexcept {
+std::size_t finish(std::span<Frame>, std::span<const std::uint64_t>, std::uint64_t, std::uint64_t,
+                   Remembered&) noexcept {
   return 0;
 }
 

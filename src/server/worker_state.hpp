@@ -31,9 +31,10 @@ enum class Stamp : std::uint8_t {
 
 // What an answered request had beyond the plain one: rows of chronyc serverstats.
 enum class Feature : std::uint8_t {
-  authenticated,  // by a MAC
-  interleaved,    // told when the reply before left
-  exchange_held,  // the first reply in a place where one is remembered
+  authenticated,     // by a MAC
+  interleaved,       // told when the reply before left
+  exchange_held,     // the first reply in a place where one is remembered
+  exchange_evicted,  // took the place of another reply, of which its client is not told then
   kCount,
 };
 
@@ -47,6 +48,11 @@ struct WorkerState {
   WorkerState(std::string port_name, unsigned worker_number, std::array<std::uint64_t, 2> seed,
               std::unique_ptr<ntp::ClientTable> client_table)
       : port{std::move(port_name)}, worker{worker_number}, random{seed}, clients{std::move(client_table)} {}
+
+  void count(const ntp::ExchangeTally& tally) noexcept {
+    if (tally.held != 0) features.add(Feature::exchange_held, tally.held);
+    if (tally.evicted != 0) features.add(Feature::exchange_evicted, tally.evicted);
+  }
 
   const std::string port;  // as the operator knows it: "eth1", "kernel", a memif path
   const unsigned worker;   // 0, 1, ... over all data-plane workers; the kernel sockets' state uses 0

@@ -4,6 +4,7 @@
 #include <rte_cycles.h>
 
 #include <cmath>
+#include <random>
 
 #include "ring_port.hpp"
 
@@ -340,4 +341,80 @@ TEST_CASE("without a stamp of the NIC's to believe, the XDP program's time stand
   port.published.store(port.map);
   CHECK(std::abs(port.off(port.answer_xdp(2'000'000, stamp), stamp)) < 1000);
   CHECK(port.s.count(server::Stamp::receive_hardware) == 1);
+}
+
+// One queue of a NIC whose counter and the CPU's are one, whose stamps are taken together or one by one.
+struct StampedQueue {
+  StampedQueue(bool together, const Seqlock<clock::NicSnapshot>& clock) {
+    fixture.state.wide = together && server::wide::available();
+    path.nic_stamps = {&clock, offsetof(rte_mbuf, dynfield1), std::uint64_t{1} << 23};
+  }
+  void take(std::span<rte_mbuf* const> mbufs, Ticks seen, const clock::TimeSnapshot& time) {
+    dpdk::ReceiveBurst{path, seen, time, offsets, fixture.state}.arrivals(mbufs, frames.data(), by.data());
+  }
+
+  wiretime::test::Fixture fixture;
+  dpdk::ClockOffsets offsets;
+  dpdk::ReceivePath path;
+  std::array<server::Frame, server::kBurstSize> frames;
+  std::array<server::Stamp, server::kBurstSize> by{};
+};
+
+TEST_CASE("eight stamps at a time are told and judged as they would be one by one") {
+  std::mt19937_64 random{31};
+  clock::NicSnapshot map;
+  map.anchor_nic = std::uint64_t{1} << 50;
+  map.anchor_ticks = {std::uint64_t{1} << 40};
+  map.rate = std::uint64_t{5} << (clock::NicSnapshot::kRateShift - 1);  // 2.5 ticks per tick
+  map.expires = {~std::uint64_t{0} >> 1};
+  map.oldest = 125'000'000;
+  map.newest = 250'000;
+  map.wire_rate = 20 << 16;
+  Seqlock<clock::NicSnapshot> clock;
+  StampedQueue wide{true, clock}, narrow{false, clock};
+  std::array<rte_mbuf, server::kBurstSize> mbufs{};
+  std::array<rte_mbuf*, server::kBurstSize> handles;
+  for (std::size_t i = 0; i < mbufs.size(); ++i) handles[i] = &mbufs[i];
+  clock::TimeSnapshot time;
+  time.anchor_ticks = {std::uint64_t{1} << 40};
+  time.anchor_time = kNow;
+  std::uint64_t seen = std::uint64_t{1} << 40;
+  for (int round = 0; round < 5000; ++round) {
+    if (round % 50 == 0) {  // both maps are made anew now and then
+      map.shift = static_cast<std::int64_t>(random() % 100'000'000) - 50'000'000;
+      map.probation = random() % 10 == 0;
+      clock.store(map);
+    }
+    if (round % 70 == 0)
+      time.rate = (std::uint64_t{1} << clock::TimeSnapshot::kRateShift) * 2 + random() % 999'999;
+    seen += 1'000 + random() % 1'000'000;
+    const std::size_t count = 1 + random() % server::kBurstSize;
+    const bool some_bad = random() % 2 == 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint64_t stamp = map.anchor_nic + (seen - map.anchor_ticks.value) * 2 / 5 - random() % 20'000;
+      const std::uint64_t kind = some_bad ? random() % 24 : 99;
+      if (kind == 0) stamp = 0;
+      if (kind == 1) stamp = wide.path.last.before;
+      if (kind == 2) stamp += std::uint64_t{1} << 32;
+      if (kind == 3) stamp -= 60'000'000;
+      if (kind == 4) stamp += 200'000;
+      if (kind == 5) stamp = random();
+      mbufs[i].ol_flags =
+          kind == 6 ? random() & ~(std::uint64_t{1} << 23) : random() | std::uint64_t{1} << 23;
+      mbufs[i].pkt_len = static_cast<std::uint32_t>(60 + random() % 1400);
+      std::memcpy(mbufs[i].dynfield1, &stamp, sizeof stamp);
+    }
+    wide.take({handles.data(), count}, {seen}, time);
+    narrow.take({handles.data(), count}, {seen}, time);
+    for (std::size_t i = 0; i < count; ++i) {
+      REQUIRE(wide.frames[i].receive == narrow.frames[i].receive);
+      REQUIRE(wide.by[i] == narrow.by[i]);
+    }
+    REQUIRE(wide.path.last.before == narrow.path.last.before);
+  }
+  for (std::size_t v = 0; v < static_cast<std::size_t>(StampVerdict::kCount); ++v) {
+    const auto verdict = static_cast<StampVerdict>(v);
+    CHECK(wide.fixture.state.nic_stamps.get(verdict) == narrow.fixture.state.nic_stamps.get(verdict));
+    if (verdict != StampVerdict::no_clock) CHECK(narrow.fixture.state.nic_stamps.get(verdict) > 50);
+  }
 }

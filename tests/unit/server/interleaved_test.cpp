@@ -62,6 +62,9 @@ class Client {
 std::uint64_t held(const Fixture& f) {
   return f.state.features.get(Feature::exchange_held);
 }
+std::uint64_t given_up(const Fixture& f) {
+  return f.state.features.get(Feature::exchange_evicted);
+}
 std::uint64_t interleaved(const Fixture& f) {
   return f.state.features.get(Feature::interleaved);
 }
@@ -165,9 +168,10 @@ TEST_CASE("a transmit time that becomes known better is the one that is told") {
   server::answer({&one, 1}, f.snapshot, f.tables, f.ours, f.state);
   server::finish({&one, 1}, f.snapshot.anchor_time + kStay, f.snapshot, f.state);
   REQUIRE(one.exchange.entry != nullptr);
-  const auto measured = one.receive + NtpDuration{1 << 20};
-  server::remember(one.exchange, one.receive, measured, f.snapshot.epoch);
-  const Reply next = Client{f, Path::plain}.ask(one.receive.value, 0x77, 0x88);
+  const NtpTimestamp receive = server::told_receive(one);
+  const auto measured = receive + NtpDuration{1 << 20};
+  server::remember(one.exchange, receive, measured, f.snapshot.epoch);
+  const Reply next = Client{f, Path::plain}.ask(receive.value, 0x77, 0x88);
   CHECK(next.origin == 0x77);
   CHECK(next.transmit == (measured.value & ~std::uint64_t{1}));
 }
@@ -175,12 +179,14 @@ TEST_CASE("a transmit time that becomes known better is the one that is told") {
 TEST_CASE("a reply that left too late, or before its request, is not remembered") {
   using ntp::ExchangeLine;
   const NtpTimestamp t{0xEA00'0000'0000'0001U};
-  CHECK(ExchangeLine::entry(t, t, 0) == 0);
-  CHECK(ExchangeLine::entry(t, t + NtpDuration{-1}, 0) == 0);
-  CHECK(ExchangeLine::entry(t, t + NtpDuration{ExchangeLine::kLongestStay + 1}, 0) == 0);
+  CHECK_FALSE(ExchangeLine::is_reply(ExchangeLine::entry(t, t, 0)));
+  CHECK_FALSE(ExchangeLine::is_reply(ExchangeLine::entry(t, t + NtpDuration{-1}, 0)));
+  CHECK_FALSE(
+      ExchangeLine::is_reply(ExchangeLine::entry(t, t + NtpDuration{ExchangeLine::kLongestStay + 1}, 0)));
   for (const std::int64_t stay : {std::int64_t{1}, std::int64_t{12345}, ExchangeLine::kLongestStay}) {
     ExchangeLine line;
-    *line.room(0) = ExchangeLine::entry(t, t + NtpDuration{stay}, 5);
+    ntp::ExchangeTally tally;
+    *line.room(0, tally) = ExchangeLine::entry(t, t + NtpDuration{stay}, 5);
     auto* const entry = line.find(t, 5);
     REQUIRE(entry != nullptr);
     CHECK(ExchangeLine::transmit(*entry, t).value == (t + NtpDuration{stay}).value);
@@ -222,21 +228,38 @@ TEST_CASE("of two replies with one receive timestamp, in one line, neither is to
   using ntp::ExchangeLine;
   const NtpTimestamp t{0xEA00'0000'0000'0001U};
   ExchangeLine line;
+  ntp::ExchangeTally tally;
   for (const std::int64_t stay : {1000, 2000}) {
-    ExchangeLine::Entry* const entry = line.room(0);
+    ExchangeLine::Entry* const entry = line.room(0, tally);
     *entry = ExchangeLine::entry(t, t + NtpDuration{stay}, 5);
   }
   CHECK(line.find(t, 5) == nullptr);
   CHECK(line.find(t, 5) == nullptr);  // nor the one that is left
-  *line.room(0) = ExchangeLine::entry(t, t + NtpDuration{3000}, 5);
+  *line.room(0, tally) = ExchangeLine::entry(t, t + NtpDuration{3000}, 5);
   REQUIRE(line.find(t, 5) != nullptr);
   CHECK(ExchangeLine::transmit(*line.find(t, 5), t) == t + NtpDuration{3000});
 }
 
+TEST_CASE("a place that has nothing to tell is taken before another's, and counts once") {
+  using ntp::ExchangeLine;
+  ExchangeLine line;
+  ntp::ExchangeTally tally;
+  for (std::size_t i = 0; i < ExchangeLine::kEntries; ++i)
+    *line.room(0, tally) = (i + 1) << ExchangeLine::kStayBits << ExchangeLine::kEpochBits << 1 | 7U;
+  CHECK((tally.held == 8 && tally.evicted == 0));
+  ExchangeLine::put(&line.entries()[5], ExchangeLine::kCleared);
+  CHECK(line.room(2, tally) == &line.entries()[5]);
+  CHECK(line.entries()[5] == ExchangeLine::kTaken);
+  CHECK((tally.held == 8 && tally.evicted == 0));
+  CHECK(line.room(10, tally) == &line.entries()[2]);
+  CHECK((tally.held == 8 && tally.evicted == 1));
+}
+
 TEST_CASE("requests of one burst are remembered in places of their own") {
   ntp::ExchangeLine line;
+  ntp::ExchangeTally tally;
   std::vector<ntp::ExchangeLine::Entry*> places;
-  for (std::size_t i = 0; i < ntp::ExchangeLine::kEntries; ++i) places.push_back(line.room(0));
+  for (std::size_t i = 0; i < ntp::ExchangeLine::kEntries; ++i) places.push_back(line.room(0, tally));
   std::sort(places.begin(), places.end());
   CHECK(std::adjacent_find(places.begin(), places.end()) == places.end());
 }
@@ -287,7 +310,8 @@ TEST_CASE("a million clients in interleaved mode are told when their replies lef
           basic += round != 0 ? 1U : 0U;
         told[first + i] = load_be64(reply + ntp::offset::kReceive);
         if (one.exchange.entry != nullptr)
-          server::remember(one.exchange, one.receive, one.receive + measured(first + i), f.snapshot.epoch);
+          server::remember(one.exchange, server::told_receive(one),
+                           server::told_receive(one) + measured(first + i), f.snapshot.epoch);
       }
     }
   CHECK(exact + basic == kClients);          // nobody was told anything else
@@ -360,7 +384,8 @@ TEST_CASE("eight conversations at a time go as they would one by one") {
       server::finish(burst, leaves, f.snapshot, f.state);
       for (std::size_t i = 0; i < frames.size(); ++i) {
         REQUIRE(burst[i].exchange.entry != nullptr);
-        CHECK(burst[i].receive.value == load_be64(frames[i].data() + kPayload + ntp::offset::kReceive));
+        CHECK(server::told_receive(burst[i]).value ==
+              load_be64(frames[i].data() + kPayload + ntp::offset::kReceive));
       }
       return frames;
     };
@@ -382,6 +407,8 @@ TEST_CASE("eight conversations at a time go as they would one by one") {
     }
   }
   CHECK(held(wide) == held(narrow));
+  CHECK(given_up(wide) == given_up(narrow));
+  CHECK(given_up(wide) > 5000);
   CHECK(interleaved(wide) == interleaved(narrow));
   CHECK(interleaved(wide) > 5000);
   CHECK(basic > 5000);
