@@ -102,6 +102,7 @@ status::ServerStats StatusReport::server_stats() const {
     stats.ntp_authenticated += state->features.get(server::Feature::authenticated);
     stats.ntp_interleaved += state->features.get(server::Feature::interleaved);
     stats.timestamps_held += state->features.get(server::Feature::exchange_held);
+    stats.timestamps_evicted += state->features.get(server::Feature::exchange_evicted);
     if (const auto ends = state->timestamp_span.ends(); ends && held)
       held = {std::min(held->oldest, ends->oldest), std::max(held->newest, ends->newest)};
     else if (ends)

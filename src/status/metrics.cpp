@@ -90,8 +90,12 @@ void write_serverstats(Exposition& out, const ServerStats& s) {
   count("interleaved_ntp_packets_total", "NTP requests in interleaved mode.", s.ntp_interleaved);
   out.single("chrony_serverstats_ntp_timestamps_held", kGauge,
              "Timestamp pairs held for clients in interleaved mode.", s.timestamps_held);
-  out.single("chrony_serverstats_ntp_timestamp_span_seconds", kGauge, "Time covered by the timestamps held, at least.",
-             s.timestamp_span);
+  out.single(
+      "wiretime_ntp_timestamps_evicted_total", kCounter,
+      "Timestamp pairs given up for those of other replies: their clients get an answer in basic mode.",
+      s.timestamps_evicted);
+  out.single("chrony_serverstats_ntp_timestamp_span_seconds", kGauge,
+             "Time covered by the timestamps held, at least.", s.timestamp_span);
   count("ntp_daemon_rx_timestamps_total", "Requests stamped on receipt by the daemon.",
         s.daemon_receive_timestamps);
   count("ntp_daemon_tx_timestamps_total", "Responses stamped by the daemon.", s.daemon_transmit_timestamps);

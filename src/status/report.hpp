@@ -172,6 +172,7 @@ struct ServerStats {
   std::uint64_t ntp_authenticated = 0;
   std::uint64_t ntp_interleaved = 0;
   std::uint64_t timestamps_held = 0;
+  std::uint64_t timestamps_evicted = 0;  // given up for others
   std::uint64_t timestamp_span = 0;  // seconds covered by timestamps_held, as far as a sample of them shows
   std::uint64_t daemon_receive_timestamps = 0;
   std::uint64_t daemon_transmit_timestamps = 0;

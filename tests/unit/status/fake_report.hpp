@@ -68,6 +68,7 @@ class FakeReport : public Report {
     s.ntp_authenticated = 8;
     s.ntp_interleaved = 9;
     s.timestamps_held = 10;
+    s.timestamps_evicted = 3;
     s.timestamp_span = 11;
     s.daemon_receive_timestamps = 12;
     s.daemon_transmit_timestamps = 13;

@@ -261,6 +261,7 @@ TEST_CASE("counters are written exactly, beyond what a double holds", "[metrics]
   CHECK(value(page, "chrony_serverstats_command_packets_dropped_total") == "6");
   CHECK(value(page, "chrony_serverstats_ntp_timestamps_held") == "10");
   CHECK(page.types.at("chrony_serverstats_ntp_timestamps_held") == "gauge");
+  CHECK(value(page, "wiretime_ntp_timestamps_evicted_total") == "3");
   CHECK(value(page, "wiretime_client_log_records") == "12");
   CHECK(value(page, "wiretime_client_log_capacity_records") == "4096");
 }
