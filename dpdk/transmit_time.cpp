@@ -40,7 +40,7 @@ void TransmitQueue::hand_over_flagged(unsigned sent, Ticks done, const clock::Ti
   entry_ = is_ntp_answer(frame.verdict) ? frame.exchange.entry : nullptr;
   if (entry_ != nullptr) {
     as_sent_ = *entry_;
-    receive_ = server::told_receive(frame);
+    receive_ = frame.receive;
     epoch_ = time.epoch;
   }
   slot.remembered = entry_ != nullptr;

@@ -220,8 +220,7 @@ void Worker::send(Queue& q, unsigned count, const clock::Departure& departure) n
     if (!is_ntp_answer(frames_[i].verdict)) continue;
     if (frames_[i].exchange.entry != nullptr && !known) {
       const Ticks left{departure.written.value + (q.owned == nullptr ? took * (i + 1) / (sent + 1) : took)};
-      server::remember(frames_[i].exchange, server::told_receive(frames_[i]), snapshot_.time_at(left),
-                       snapshot_.epoch);
+      server::remember(frames_[i].exchange, frames_[i].receive, snapshot_.time_at(left), snapshot_.epoch);
     }
     stamps.add(stamps_[i]);
     ++answers;

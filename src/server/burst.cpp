@@ -252,7 +252,8 @@ void finish_plain(Frame& frame, NtpTimestamp transmit, std::uint64_t noise_mask,
   if (frame.exchange.entry != nullptr) {
     remembered.last = frame.exchange.entry;
     remembered.interleaved += frame.exchange.interleaved;
-    remember(frame.exchange, told_receive(frame), transmit, remembered.epoch);
+    frame.receive = ntp::timestamp(frame.plain_udp + net::udp::kHeaderSize, ntp::offset::kReceive);
+    remember(frame.exchange, frame.receive, transmit, remembered.epoch);
   }
   if (!frame.exchange.interleaved)  // otherwise it has its transmit stamp
     ntp::ReplyTemplate::stamp(frame.plain_udp + net::udp::kHeaderSize, transmit, noise_mask, random);
@@ -266,6 +267,7 @@ void finish_general(Frame& frame, NtpTimestamp transmit, const clock::TimeSnapsh
                     WorkerState& state) noexcept {
   const std::span<std::byte> bytes{frame.data, frame.length};
   const auto reply = bytes.subspan(frame.parsed.payload_offset);
+  frame.receive = ntp::timestamp(reply.data(), ntp::offset::kReceive);
   finish_reply(reply, frame.key, frame.exchange, transmit, snapshot, state);
   net::finish_udp_checksum(bytes, frame.parsed);
 }

@@ -19,7 +19,7 @@ inline constexpr std::size_t kBurstSize = 32;
 struct Frame {
   std::byte* data = nullptr;  // in: the Ethernet frame, without FCS; out: the reply when disposition is reply
   std::uint32_t length = 0;   // in and out: bytes; a reply never grows
-  NtpTimestamp receive{};     // in: when it arrived
+  NtpTimestamp receive{};     // in: when it arrived; after finish, of a reply that is remembered: as it says
   Verdict verdict{};          // out; the transport counts it once it knows how the frame ended
   // What answer() leaves to finish(). Of plain requests (net/plain_frame.hpp), where the UDP header begins;
   // null: not a plain one. Of those that the wide path answers, the sum under the UDP checksum but for the
@@ -31,13 +31,6 @@ struct Frame {
   const ntp::Key* key = nullptr;
   ntp::Exchange exchange{};
 };
-
-// What the reply in there says for its receive timestamp.
-[[nodiscard]] inline NtpTimestamp told_receive(const Frame& reply) noexcept {
-  const std::byte* const message = reply.plain_udp != nullptr ? reply.plain_udp + net::udp::kHeaderSize
-                                                              : reply.data + reply.parsed.payload_offset;
-  return ntp::timestamp(message, ntp::offset::kReceive);
-}
 
 // Judges every frame and writes the replies but for transmit stamps and UDP checksums. `ours`: the addresses
 // we answer on this port.

@@ -89,10 +89,11 @@ WIDE void interleave(PlainBurst& burst, std::size_t count, std::uint8_t epoch, s
   }
 }
 
-WIDE unsigned remember(std::span<const Frame, kGroup> frames,
-                       std::span<const std::uint64_t, kGroup> transmits, Remembered& remembered) noexcept {
+WIDE unsigned remember(std::span<Frame, kGroup> frames, std::span<const std::uint64_t, kGroup> transmits,
+                       Remembered& remembered) noexcept {
   const Column receives = byte_swap64(
       gather_from([&](std::size_t i) { return frames[i].plain_udp + kUdpSize + ntp::offset::kReceive; }));
+  scatter_to([&](std::size_t i) { return &frames[i].receive.value; }, receives);
   const Column stays = _mm512_sub_epi64(_mm512_loadu_si512(transmits.data()), receives);
   // From 1 to the longest.
   const Mask good = _mm512_cmplt_epu64_mask(_mm512_sub_epi64(stays, all(1)), all(Line::kLongestStay));
@@ -119,8 +120,7 @@ WIDE unsigned remember(std::span<const Frame, kGroup> frames,
 namespace wiretime::server::wide {
 
 void interleave(PlainBurst&, std::size_t, std::uint8_t, std::uint64_t, ntp::ExchangeTally&) noexcept {}
-unsigned remember(std::span<const Frame, kGroup>, std::span<const std::uint64_t, kGroup>,
-                  Remembered&) noexcept {
+unsigned remember(std::span<Frame, kGroup>, std::span<const std::uint64_t, kGroup>, Remembered&) noexcept {
   return 0;
 }
 

@@ -78,7 +78,7 @@ inline void interleave(Frame& reply, ntp::ExchangeLine& line, const ntp::Interle
                      net::halves(load_raw<std::uint64_t>(message + ntp::offset::kTransmit));
 }
 // Remembers those of eight replies that have a place for it; returns a bit for each that is interleaved.
-unsigned remember(std::span<const Frame, kGroup> frames, std::span<const std::uint64_t, kGroup> transmits,
+unsigned remember(std::span<Frame, kGroup> frames, std::span<const std::uint64_t, kGroup> transmits,
                   Remembered& remembered) noexcept;
 // The same of whole groups from the first frame on, and their transmit stamps and UDP checksums, until one
 // with a frame that write() did not write: returns how many frames it finished. `transmits`: when each

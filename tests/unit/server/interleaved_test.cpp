@@ -168,7 +168,7 @@ TEST_CASE("a transmit time that becomes known better is the one that is told") {
   server::answer({&one, 1}, f.snapshot, f.tables, f.ours, f.state);
   server::finish({&one, 1}, f.snapshot.anchor_time + kStay, f.snapshot, f.state);
   REQUIRE(one.exchange.entry != nullptr);
-  const NtpTimestamp receive = server::told_receive(one);
+  const NtpTimestamp receive = one.receive;
   const auto measured = receive + NtpDuration{1 << 20};
   server::remember(one.exchange, receive, measured, f.snapshot.epoch);
   const Reply next = Client{f, Path::plain}.ask(receive.value, 0x77, 0x88);
@@ -310,8 +310,7 @@ TEST_CASE("a million clients in interleaved mode are told when their replies lef
           basic += round != 0 ? 1U : 0U;
         told[first + i] = load_be64(reply + ntp::offset::kReceive);
         if (one.exchange.entry != nullptr)
-          server::remember(one.exchange, server::told_receive(one),
-                           server::told_receive(one) + measured(first + i), f.snapshot.epoch);
+          server::remember(one.exchange, one.receive, one.receive + measured(first + i), f.snapshot.epoch);
       }
     }
   CHECK(exact + basic == kClients);          // nobody was told anything else
@@ -384,8 +383,7 @@ TEST_CASE("eight conversations at a time go as they would one by one") {
       server::finish(burst, leaves, f.snapshot, f.state);
       for (std::size_t i = 0; i < frames.size(); ++i) {
         REQUIRE(burst[i].exchange.entry != nullptr);
-        CHECK(server::told_receive(burst[i]).value ==
-              load_be64(frames[i].data() + kPayload + ntp::offset::kReceive));
+        CHECK(burst[i].receive.value == load_be64(frames[i].data() + kPayload + ntp::offset::kReceive));
       }
       return frames;
     };
