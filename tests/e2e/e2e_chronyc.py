@@ -56,6 +56,7 @@ class Chronyc:
 
     def test_serverstats(self):
         """serverstats counts valid requests and command packets; denied clients are no requests, as with chronyd"""
+        self.world.settle()
         before = fields(self.say("serverstats"))
         for _ in range(7):
             self.assertIsNotNone(self.world.ask(world.V4))

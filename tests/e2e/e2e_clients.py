@@ -56,6 +56,7 @@ class Clients:
         """an answer is mode 4, echoes the origin, comes once, and tells this machine's time"""
         for server, source in ((world.V4, world.CLIENT_V4), (world.V6, world.CLIENT_V6)):
             request, mac = frames.ntp(), self.world.server_mac()
+            self.world.settle()
             before = self.by_data_plane()
             frame = frames.ethernet(self.world.client.mac("cli0"), mac,
                                     frames.ip(source, server, frames.udp(source, server, request)))

@@ -54,6 +54,7 @@ class Metrics:
     def test_counting(self):
         """answered requests are counted once each, in our verdict and in chrony's name"""
         names = (("wiretime_packets_total", {"verdict": "answered"}), ("chrony_serverstats_ntp_packets_received_total", {}))
+        self.world.settle()
         before = [self.world.metric(name, **labels) for name, labels in names]
         for _ in range(25):
             self.assertIsNotNone(self.world.ask(world.V4))
@@ -170,12 +171,14 @@ class Rungs:
 
         def scraped():
             return tuple(tuple(int(self.world.metric(f"chrony_serverstats_ntp_{name}_{way}_timestamps_total")) for name in names) for way in ("rx", "tx"))
+        self.world.settle()
         before = self.serverstats()
         self.assertEqual(scraped(), before)
         for _ in range(11):
             self.assertIsNotNone(self.world.ask(world.V4))
         for _ in range(6):
             self.assertIsNotNone(self.world.ask(world.V6))
+        self.world.settle()
         after = self.serverstats()
         self.assertEqual(scraped(), after)
         grew = [tuple(late - early for late, early in zip(*pair)) for pair in zip(after, before)]

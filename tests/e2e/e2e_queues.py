@@ -40,6 +40,11 @@ class AfXdp(unittest.TestCase):
         cls.world.client.address("cli0", *[f"{a}/{16 if '.' in a else 32}" for n in range(1, 13) for a in addresses(n)], spare=True)
         cls.world.start()
 
+    def setUp(self):
+        for queue in range(QUEUES):
+            self.send_by(queue)
+            self.world.settle()
+
     def send_by(self, queue):
         """What the client sends from now on arrives on this queue of the server."""
         every_cpu = f"{(1 << os.cpu_count()) - 1:x}"

@@ -28,6 +28,7 @@ class RateLimit:
     def flood(self, server):
         """The answers to many requests from one port, sent as fast as they go, each waited for a little; and the kisses. They are as
         many as the server has counted."""
+        self.world.settle()
         before, replies = self.counts(), []
         with self.world.client.network():
             asking = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM)
