@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Memory for a worker's client log: zero pages, huge ones if the kernel has them, that come into being where
-// they are first written, which is on the worker's own node. Control thread, at start.
+// Memory for a worker's client log: zero pages, huge ones if the kernel has them. Control thread, at start; the
+// pages come into being where they are populated or first written, which is on the worker's own node.
 #pragma once
 
 #include <cstddef>

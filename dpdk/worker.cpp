@@ -84,6 +84,8 @@ void Worker::add_queue(const PortQueue& queue) {
 
 void Worker::run() noexcept {
   prctl(PR_SET_TIMERSLACK, 1UL);  // naps as short as asked for
+  for (const Queue& q : queues_)
+    if (q.state->clients) q.state->clients->populate();
   keep_house();
   for (unsigned walks = 1; !stop_.load(std::memory_order_relaxed); ++walks) {
     if (on_hold()) continue;

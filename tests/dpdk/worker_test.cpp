@@ -223,6 +223,35 @@ TEST_CASE("a running worker answers, shows its pulse, returns when stopped and h
   CHECK(s.channels.tables.retired() == 0);
 }
 
+TEST_CASE("a worker has the memory of its client log before it serves") {
+  Serving s{"populates"};
+  static std::atomic<unsigned> populated;
+  populated = 0;
+  const auto allocate = [](std::size_t size) {
+    ntp::ClientMemory memory = ntp::ClientTable::heap_memory(size);
+    memory.populate = [](std::byte*, std::size_t) { ++populated; };
+    return memory;
+  };
+  server::WorkerState state{"test",
+                            0,
+                            {1, 2},
+                            std::make_unique<ntp::ClientTable>(ntp::ClientCapacity{},
+                                                               std::array<std::uint64_t, 2>{3, 4}, allocate)};
+  server::WorkerState without_log{"test", 0, {1, 2}, nullptr};
+  s.worker.add_queue(s.port.queue(state));
+  s.worker.add_queue(s.port.queue(without_log));
+  const auto run = [](void* w) {
+    static_cast<dpdk::Worker*>(w)->run();
+    return 0;
+  };
+  CHECK(populated == 0);
+  s.worker.stop();  // at once: it must not come to its queues first
+  const unsigned lcore = dpdk::Eal::worker_lcore(0);
+  REQUIRE(rte_eal_remote_launch(run, &s.worker, lcore) == 0);
+  CHECK(rte_eal_wait_lcore(lcore) == 0);
+  CHECK(populated == 1);
+}
+
 TEST_CASE("a queue that may not be served is left alone") {
   Serving s{"hands_off"};
   std::atomic<bool> serve{false};

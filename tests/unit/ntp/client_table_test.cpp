@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "catch.hpp"
 
@@ -117,6 +118,35 @@ TEST_CASE("an IPv4 client costs at most 24 bytes") {
   const auto smallest = ClientTable::memory_needed({1, 0});
   REQUIRE(smallest == without);
   CHECK(ClientTable::memory_needed({kClients, 0}) - without <= 24 * kClients);
+}
+
+TEST_CASE("populating a table asks for the clients' memory and not for that of interleaved mode") {
+  struct Call {
+    std::byte* data;
+    std::size_t size;
+  };
+  static std::vector<Call> allocated;
+  static std::vector<Call> populated;
+  allocated.clear();
+  populated.clear();
+  const ClientTable table{kSmall, kSecret, [](std::size_t size) {
+                            ClientMemory memory = ClientTable::heap_memory(size);
+                            memory.populate = [](std::byte* data, std::size_t n) {
+                              populated.push_back({data, n});
+                            };
+                            allocated.push_back({memory.data, memory.size});
+                            return memory;
+                          }};
+  REQUIRE(allocated.size() == 2);
+  CHECK(populated.empty());
+  table.populate();
+  REQUIRE(populated.size() == 1);
+  CHECK(populated[0].data == allocated[0].data);
+  CHECK(populated[0].size == allocated[0].size);
+  CHECK(allocated[0].size >= ClientTable::memory_needed(kSmall));
+
+  const ClientTable on_the_heap{kSmall, kSecret};
+  on_the_heap.populate();  // nothing to do there
 }
 
 TEST_CASE("a full bucket gives up its longest silent client and counts that") {
