@@ -138,7 +138,7 @@ void DataPlane::make_workers(const DataPlaneOptions& options) {
   std::vector<MemifLinks::Link> links;
   for (auto& served : ports_)
     if (served->port().config().kind == server::DataplaneConfig::Kind::memif)
-      links.push_back({&served->port(), &served->serve()});
+      links.push_back({&served->port(), &served->serve(), served->slots()});
   std::vector<Worker*> workers;
   for (auto& worker : workers_) workers.push_back(worker.get());
   memif_links_ = std::make_unique<MemifLinks>(std::move(links), std::move(workers));

@@ -38,7 +38,21 @@ void MemifLinks::decide() {
     (void)gate_.close();
   else
     gate_.open();
-  for (const Link& link : links_) link.serve->store(gate_.closed() && is_up(link), std::memory_order_relaxed);
+  follow_slots();
+  for (const Link& link : links_) link.serve->store(gate_.closed() && is_up(link), std::memory_order_release);
+}
+
+void MemifLinks::follow_slots() {
+  std::vector<MemifSlots*> up;
+  for (const Link& link : links_) {
+    for (MemifSlots& slots : link.slots) {
+      if (gate_.closed() && link.port->link_up())
+        up.push_back(&slots);
+      else
+        slots.forget();
+    }
+  }
+  MemifSlots::follow(up);
 }
 
 bool MemifLinks::hold_workers() {

@@ -7,9 +7,11 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "dpdk/interrupt_gate.hpp"
+#include "dpdk/memif_slots.hpp"
 #include "dpdk/port.hpp"
 #include "dpdk/worker.hpp"
 
@@ -19,7 +21,8 @@ class MemifLinks {
  public:
   struct Link {
     const Port* port;
-    std::atomic<bool>* serve;  // writer: this class; readers: the port's workers
+    std::atomic<bool>* serve;     // writer: this class; readers: the port's workers
+    std::span<MemifSlots> slots;  // by queue; written here while the workers are held or do not serve it
   };
 
   // `workers` serve these links among others, and outlive this object.
@@ -33,6 +36,7 @@ class MemifLinks {
   [[nodiscard]] bool hold_workers();
   void let_interrupts_run();
   void decide();
+  void follow_slots();
 
   std::vector<Link> links_;
   std::vector<Worker*> workers_;

@@ -87,7 +87,11 @@ ServedPort::ServedPort(std::unique_ptr<Port> port, const clock::NicOptions& nic,
       owned_{owned_port(*port_)},
       clock_{port_->config(), nic},
       transmit_{transmit_stamps(*port_, nic)},
-      receive_{receive_ladder(*port_, nic, xdp_stamps)} {}
+      receive_{receive_ladder(*port_, nic, xdp_stamps)} {
+  const server::DataplaneConfig& config = port_->config();
+  if (config.kind != Kind::memif || config.memif_role != server::DataplaneConfig::MemifRole::server) return;
+  for (unsigned queue = 0; queue < config.queues; ++queue) slots_.emplace_back(queue);
+}
 
 PortInfo ServedPort::first_info() const {
   PortInfo info;
@@ -143,6 +147,7 @@ PortQueue ServedPort::queue(unsigned number, server::WorkerState& state) {
   if (config.kind == Kind::memif) {
     q.serve = &serve_;
     q.awaits_peer = true;
+    if (!slots_.empty()) q.slots = &slots_[number];
   }
   if (kernel_) {
     q.kernel = &kernel_->lane(number);

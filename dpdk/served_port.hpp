@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "clock/nic_timekeeper.hpp"
 #include "clock/receive_ladder.hpp"
@@ -50,6 +51,7 @@ class ServedPort {
   [[nodiscard]] const PortClock& clock() const { return clock_; }
   [[nodiscard]] ExceptionPath* kernel() { return kernel_.get(); }  // null: nothing goes to the kernel
   [[nodiscard]] std::atomic<bool>& serve() { return serve_; }      // memif: MemifLinks' to write
+  [[nodiscard]] std::span<MemifSlots> slots() { return slots_; }   // the same; none in client's role
 
  private:
   void look_at_stamps(std::span<const server::WorkerState* const> states, os::Log& log, PortInfo& info);
@@ -58,6 +60,7 @@ class ServedPort {
   OwnedPort owned_;
   std::atomic<bool> announce_{false};  // writers: control thread sets, worker clears
   std::atomic<bool> serve_{false};     // memif: writer MemifLinks; readers: workers
+  std::vector<MemifSlots> slots_;      // memif servers: by queue
   unsigned announcements_left_ = 0;
   PortClock clock_;
   std::unique_ptr<TransmitStamps> transmit_;  // null: the plain rung, for good

@@ -66,8 +66,13 @@ bool pass_on(const PortQueue& q, const server::Frame& frame, rte_mbuf* m, Ticks 
   return q.kernel->take(m, share, now);
 }
 
+// Of the next burst's frames a few are asked for at a time, beside this burst's work: more than a core can
+// wait for at once stop it.
+constexpr unsigned kFirstPart = 8;
+constexpr unsigned kSecondPart = 20;
+
 bool may_serve(const PortQueue& q) noexcept {
-  return q.serve == nullptr || q.serve->load(std::memory_order_relaxed);
+  return q.serve == nullptr || q.serve->load(std::memory_order_acquire);
 }
 
 }  // namespace
@@ -140,14 +145,21 @@ unsigned Worker::serve(Queue& q) noexcept {
   const unsigned n = rte_eth_rx_burst(q.port, q.queue, received.data(), server::kBurstSize);
   if (n == 0) return 0;
   const Ticks arrival = os::read_tsc();
+  if (q.slots != nullptr) {
+    q.slots->received(n);
+    q.slots->fetch_requests(0, kFirstPart);
+  }
   (void)channels_.time.try_load(snapshot_, snapshot_loaded_);  // contended: the last one is good enough
 
   unsigned count = take_in(q, {received.data(), n}, arrival);
+  if (q.slots != nullptr) q.slots->fetch_replies(count);
   const server::LocalAddresses& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
   server::answer({frames_.data(), count}, snapshot_, *tables_, ours, *q.state);
+  if (q.slots != nullptr) q.slots->fetch_requests(kFirstPart, kSecondPart);
   count = sort_out(q, count, arrival);
   const clock::Departure departure = q.out.plan(os::read_tsc(), count);
   server::finish({frames_.data(), count}, transmit_times(departure, snapshot_), snapshot_, *q.state);
+  if (q.slots != nullptr) q.slots->fetch_requests(kSecondPart, server::kBurstSize);
   send(q, count, departure);
   if (q.kernel != nullptr) q.kernel->tell();
   return n;
@@ -212,6 +224,7 @@ void Worker::send(Queue& q, unsigned count, const clock::Departure& departure) n
   q.out.prepare(departure, {mbufs_.data(), count}, frames);
   const unsigned sent = transmit(q, count);
   const Ticks done = os::read_tsc();
+  if (q.slots != nullptr) q.slots->sent(sent);
   const std::uint64_t took = done.value - departure.written.value;
   const bool known = q.out.kept(departure, sent, done);
   RunCounter verdicts{q.state->verdicts};

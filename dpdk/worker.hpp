@@ -16,6 +16,7 @@
 
 #include "clock/snapshot.hpp"
 #include "dpdk/exception_path.hpp"
+#include "dpdk/memif_slots.hpp"
 #include "dpdk/receive_time.hpp"
 #include "dpdk/transmit_time.hpp"
 #include "net/neighbor.hpp"
@@ -48,6 +49,7 @@ struct PortQueue {
   const std::atomic<bool>* serve = nullptr;  // writer: control thread; false: hands off. null: always serve
   std::atomic<bool>* announce = nullptr;     // writers: control thread sets, worker clears; null: never
   bool awaits_peer = false;                  // a process, not a wire, takes what we send
+  MemifSlots* slots = nullptr;               // memif servers: to fetch ahead
   ExceptionLane* kernel = nullptr;           // owned ports: for what is not answered here; null: nobody is
 };
 
