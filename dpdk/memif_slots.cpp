@@ -18,6 +18,7 @@ namespace {
 
 // The memif protocol, version 2: a region begins with the rings, those from client to server first.
 constexpr std::uint32_t kCookie = 0x3E31F20;  // begins a ring
+constexpr std::uintptr_t kHead = 6;           // 16 bits: frames that the client has written, or has room for
 constexpr std::uintptr_t kTail = 64;          // 16 bits: frames that the server has taken, or written
 constexpr std::uintptr_t kDescriptors = 128;
 constexpr unsigned kLog2MostSlots = 14;
@@ -70,28 +71,29 @@ std::optional<Rings> find_rings(std::uintptr_t region) noexcept {
   return rings;
 }
 
-// Unknown: its slots do not lie side by side, or not with the rings.
+// Ring `number`. Unknown: its slots do not lie side by side, or not with the rings.
 MemifSlots::Ring read_ring(std::uintptr_t region, const Rings& rings, unsigned number) noexcept {
   const std::uintptr_t ring = region + number * ring_bytes(rings.log2_slots);
   const auto slot = [&](unsigned i) {
     return peek<Descriptor>(ring + kDescriptors + i * sizeof(Descriptor));
   };
   const std::uint32_t mask = (1U << rings.log2_slots) - 1;
-  const auto tail = peek<std::uint16_t>(ring + kTail);
+  const auto position = peek<std::uint16_t>(ring + kTail);
   const auto first = slot(0), second = slot(1), last = slot(mask);
-  if (!tail || !first || !second || !last) return {};
+  if (!position || !first || !second || !last) return {};
   const std::uint32_t stride = second->offset - first->offset;
   const bool with_rings = first->region == 0 && second->region == 0 && last->region == 0;
   if (!with_rings || last->offset != first->offset + mask * stride) return {};
-  return {region + first->offset, stride, mask, *tail};
+  return {region + first->offset, stride, mask, *position,
+          reinterpret_cast<const std::uint16_t*>(ring + kHead)};
 }
 
-// Of a client with as many queues one way as the other, as clients have.
-MemifSlots::Ring requests_ring(std::uintptr_t region, unsigned queue) noexcept {
+// For a client with as many queues one way as the other, as clients have.
+MemifSlots::Ring incoming_ring(std::uintptr_t region, unsigned queue) noexcept {
   const auto rings = find_rings(region);
   return rings && queue < rings->count / 2 ? read_ring(region, *rings, queue) : MemifSlots::Ring{};
 }
-MemifSlots::Ring replies_ring(std::uintptr_t region, unsigned queue) noexcept {
+MemifSlots::Ring outgoing_ring(std::uintptr_t region, unsigned queue) noexcept {
   const auto rings = find_rings(region);
   return rings && queue < rings->count / 2 ? read_ring(region, *rings, rings->count / 2 + queue)
                                            : MemifSlots::Ring{};
@@ -137,8 +139,8 @@ void MemifSlots::follow(std::span<MemifSlots* const> queues) {
         return other->queue_ == queue->queue_ && other->file_ == region.file;
       };
       if (std::any_of(queues.begin(), queues.end(), is_others)) return false;
-      const Ring ring = requests_ring(region.start, queue->queue_);
-      return ring.known() && ring.position == static_cast<std::uint16_t>(queue->requests_.position);
+      const Ring ring = incoming_ring(region.start, queue->queue_);
+      return ring.known() && ring.position == static_cast<std::uint16_t>(queue->incoming_.position);
     };
     const auto match = std::find_if(regions.begin(), regions.end(), may_be_its);
     if (match == regions.end() || std::any_of(match + 1, regions.end(), may_be_its)) continue;
@@ -151,19 +153,19 @@ void MemifSlots::follow(std::span<MemifSlots* const> queues) {
 // Not all clients' slots lie side by side; and two that came at once and have sent as many frames cannot be
 // told apart until one has sent another.
 bool MemifSlots::worth_a_search() noexcept {
-  const bool again = searches_ > 0 && searched_ == requests_.position;
-  if (requests_.known() || again || searches_ == kMostSearches) return false;
+  const bool again = searches_ > 0 && searched_ == incoming_.position;
+  if (incoming_.known() || again || searches_ == kMostSearches) return false;
   ++searches_;
-  searched_ = requests_.position;
+  searched_ = incoming_.position;
   return true;
 }
 
 // Positions too: a frame may have taken more than one slot.
 void MemifSlots::look_again() noexcept {
   if (region_ == 0) return;
-  requests_ = requests_ring(region_, queue_);
-  replies_ = replies_ring(region_, queue_);
-  if (!requests_.known()) forget();
+  incoming_ = incoming_ring(region_, queue_);
+  outgoing_ = outgoing_ring(region_, queue_);
+  if (!incoming_.known()) forget();
 }
 
 }  // namespace wiretime::dpdk

@@ -159,19 +159,19 @@ unsigned Worker::serve(Queue& q) noexcept {
   if (q.xdp_metadata) fetch({received.data(), n});
   if (q.slots != nullptr) {
     q.slots->received(n);
-    q.slots->fetch_requests(0, kFirstPart);
+    q.slots->fetch_incoming(0, kFirstPart);
   }
   (void)channels_.time.try_load(snapshot_, snapshot_loaded_);  // contended: the last one is good enough
 
   unsigned count = take_in(q, {received.data(), n}, arrival);
-  if (q.slots != nullptr) q.slots->fetch_replies(count);
+  if (q.slots != nullptr) q.slots->fetch_outgoing(count);
   const server::LocalAddresses& ours = q.owned != nullptr ? q.owned->serving : tables_->host_addresses;
   server::answer({frames_.data(), count}, snapshot_, *tables_, ours, *q.state);
-  if (q.slots != nullptr) q.slots->fetch_requests(kFirstPart, kSecondPart);
+  if (q.slots != nullptr) q.slots->fetch_incoming(kFirstPart, kSecondPart);
   count = sort_out(q, count, arrival);
   const clock::Departure departure = q.out.plan(os::read_tsc(), count);
   server::finish({frames_.data(), count}, transmit_times(departure, snapshot_), snapshot_, *q.state);
-  if (q.slots != nullptr) q.slots->fetch_requests(kSecondPart, server::kBurstSize);
+  if (q.slots != nullptr) q.slots->fetch_incoming(kSecondPart, server::kBurstSize);
   send(q, count, departure);
   if (q.kernel != nullptr) q.kernel->tell();
   return n;

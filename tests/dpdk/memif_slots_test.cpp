@@ -91,55 +91,74 @@ void follow(Slots&... slots) {
 TEST_CASE("a memif client's slots are known when it has come, and where the next frames lie in them") {
   Region region;
   MemifSlots slots;
-  CHECK_FALSE(slots.requests().known());
+  CHECK_FALSE(slots.incoming().known());
   follow(slots);
-  REQUIRE(slots.requests().known());
-  REQUIRE(slots.replies().known());
+  REQUIRE(slots.incoming().known());
+  REQUIRE(slots.outgoing().known());
   slots.received(6);
   slots.sent(3);
-  CHECK(slots.requests().slot(0) == region.slot(0, 6));
-  CHECK(slots.requests().slot(1) == region.slot(0, 7));
-  CHECK(slots.requests().slot(2) == region.slot(0, 0));
-  CHECK(slots.replies().slot(0) == region.slot(1, 3));
+  CHECK(slots.incoming().slot(0) == region.slot(0, 6));
+  CHECK(slots.incoming().slot(1) == region.slot(0, 7));
+  CHECK(slots.incoming().slot(2) == region.slot(0, 0));
+  CHECK(slots.outgoing().slot(0) == region.slot(1, 3));
 
   // Frames that nobody counted: larger than a slot, or not ours.
   region.set_tail(0, 9);
   region.set_tail(1, 8);
   follow(slots);
-  CHECK(slots.requests().slot(0) == region.slot(0, 1));
-  CHECK(slots.replies().slot(0) == region.slot(1, 0));
+  CHECK(slots.incoming().slot(0) == region.slot(0, 1));
+  CHECK(slots.outgoing().slot(0) == region.slot(1, 0));
 }
 
 TEST_CASE("each queue of a memif client has its ring, those to the server first") {
   Region region{6};
   MemifSlots first{0}, last{2}, none{3};
   follow(first, last, none);
-  CHECK(first.requests().slot(0) == region.slot(0, 0));
-  CHECK(first.replies().slot(0) == region.slot(3, 0));
-  CHECK(last.requests().slot(0) == region.slot(2, 0));
-  CHECK(last.replies().slot(0) == region.slot(5, 0));
-  CHECK_FALSE(none.requests().known());
+  CHECK(first.incoming().slot(0) == region.slot(0, 0));
+  CHECK(first.outgoing().slot(0) == region.slot(3, 0));
+  CHECK(last.incoming().slot(0) == region.slot(2, 0));
+  CHECK(last.outgoing().slot(0) == region.slot(5, 0));
+  CHECK_FALSE(none.incoming().known());
+}
+
+TEST_CASE("only what a memif's client has done with is fetched") {
+  Region region;
+  MemifSlots slots;
+  follow(slots);
+  REQUIRE(slots.incoming().known());
+  CHECK(slots.incoming().ready() == 0);
+  CHECK(slots.outgoing().ready() == 0);
+  region.set<std::uint16_t>(0, 6, 5);
+  region.set<std::uint16_t>(1, 6, kSlots);
+  CHECK(slots.incoming().ready() == 5);
+  CHECK(slots.outgoing().ready() == kSlots);
+  slots.received(3);
+  slots.sent(1);
+  CHECK(slots.incoming().ready() == 2);
+  CHECK(slots.outgoing().ready() == kSlots - 1);
+  slots.received(3);  // cannot be: nothing rather than 65535
+  CHECK(slots.incoming().ready() == 0);
 }
 
 TEST_CASE("of two memif clients that came at once each is known once their frames tell them apart") {
   Region a, b;
   MemifSlots of_a, of_b;
   follow(of_a, of_b);
-  CHECK_FALSE(of_a.requests().known());
-  CHECK_FALSE(of_b.requests().known());
+  CHECK_FALSE(of_a.incoming().known());
+  CHECK_FALSE(of_b.incoming().known());
   follow(of_a, of_b);
-  CHECK_FALSE(of_a.requests().known());
+  CHECK_FALSE(of_a.incoming().known());
 
   of_b.received(70'000);
   b.set_tail(0, static_cast<std::uint16_t>(70'000));
   follow(of_a, of_b);
-  REQUIRE(of_b.requests().known());
-  CHECK(of_b.requests().slot(0) == b.slot(0, 70'000 % kSlots));
+  REQUIRE(of_b.incoming().known());
+  CHECK(of_b.incoming().slot(0) == b.slot(0, 70'000 % kSlots));
   of_a.received(1);
   a.set_tail(0, 1);
   follow(of_a, of_b);
-  REQUIRE(of_a.requests().known());
-  CHECK(of_a.requests().slot(0) == a.slot(0, 1));
+  REQUIRE(of_a.incoming().known());
+  CHECK(of_a.incoming().slot(0) == a.slot(0, 1));
 }
 
 TEST_CASE("a memif client's memory that is mapped twice is one") {
@@ -148,7 +167,7 @@ TEST_CASE("a memif client's memory that is mapped twice is one") {
   REQUIRE(again != MAP_FAILED);
   MemifSlots slots;
   follow(slots);
-  CHECK(slots.requests().known());
+  CHECK(slots.incoming().known());
   munmap(again, region.size());
 }
 
@@ -157,7 +176,7 @@ TEST_CASE("a memif client that has gone is forgotten, and the next one found") {
   MemifSlots slots;
   follow(slots);
   slots.received(5);
-  REQUIRE(slots.requests().known());
+  REQUIRE(slots.incoming().known());
   SECTION("unmapped") {
     region->unmap();
     follow(slots);
@@ -169,16 +188,16 @@ TEST_CASE("a memif client that has gone is forgotten, and the next one found") {
   SECTION("as its link says") {
     slots.forget();
   }
-  CHECK_FALSE(slots.requests().known());
-  CHECK_FALSE(slots.replies().known());
+  CHECK_FALSE(slots.incoming().known());
+  CHECK_FALSE(slots.outgoing().known());
   region.reset();
 
   Region next;
   slots.received(1);
   next.set_tail(0, 1);
   follow(slots);
-  REQUIRE(slots.requests().known());
-  CHECK(slots.requests().slot(0) == next.slot(0, 1));
+  REQUIRE(slots.incoming().known());
+  CHECK(slots.incoming().slot(0) == next.slot(0, 1));
 }
 
 TEST_CASE("memory that is not laid out side by side by the memif protocol is left alone") {
@@ -203,7 +222,7 @@ TEST_CASE("memory that is not laid out side by side by the memif protocol is lef
     region.set_tail(1, 2);
   }
   follow(slots);
-  CHECK_FALSE(slots.requests().known());
+  CHECK_FALSE(slots.incoming().known());
 }
 
 TEST_CASE("slots that are nowhere to be found are not looked for for ever") {
@@ -216,11 +235,11 @@ TEST_CASE("slots that are nowhere to be found are not looked for for ever") {
   slots.received(1);
   region.set_tail(0, 61);
   follow(slots);
-  CHECK_FALSE(slots.requests().known());
+  CHECK_FALSE(slots.incoming().known());
   slots.forget();
   region.set_tail(0, 0);
   follow(slots);
-  CHECK(slots.requests().known());
+  CHECK(slots.incoming().known());
 }
 
 namespace {
@@ -312,8 +331,8 @@ TEST_CASE("a worker knows where net_memif's next request lies, and where its rep
   const auto slots = p.server->slots();
   REQUIRE(slots.size() == 2);
   for (const MemifSlots& s : slots) {
-    REQUIRE(s.requests().known());
-    REQUIRE(s.replies().known());
+    REQUIRE(s.incoming().known());
+    REQUIRE(s.outgoing().known());
   }
   for (unsigned i = 0; i < 5; ++i) {
     const unsigned queue = i < 3 ? 1 : 0;
@@ -321,15 +340,15 @@ TEST_CASE("a worker knows where net_memif's next request lies, and where its rep
     spec.source_port = static_cast<std::uint16_t>(10000 + i);
     const Bytes request = frame_with(spec, ntp_request());
     p.send(request, queue);
-    CHECK(lies_at(slots[queue].requests().slot(0), request));
-    const std::uintptr_t to = slots[queue].replies().slot(0);
+    CHECK(lies_at(slots[queue].incoming().slot(0), request));
+    const std::uintptr_t to = slots[queue].outgoing().slot(0);
     CHECK(p.worker.walk() == 1);
     const auto reply = p.take(queue);
     REQUIRE(reply);
     CHECK(lies_at(to, *reply));
   }
   CHECK(p.fixture.state.verdicts.get(Verdict::answered) == 5);
-  const std::uintptr_t next = slots[1].requests().slot(0);
+  const std::uintptr_t next = slots[1].incoming().slot(0);
   p.links->update();
-  CHECK(slots[1].requests().slot(0) == next);
+  CHECK(slots[1].incoming().slot(0) == next);
 }
