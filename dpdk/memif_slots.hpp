@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The buffers that the two sides of a memif share, asked for before they are needed. The other side's core
-// has just written the next frames to come, and read the last that went; whoever reads or writes them next
-// waits until they have come over, and net_memif copies frames without asking ahead: that was half of what a
+// The buffers that a memif server shares with its client, asked for before they are needed. The client's core
+// has just written the next requests, and read the last replies; whoever reads or writes them next waits
+// until they have come over, and net_memif copies frames without asking ahead: that was half of what a
 // request costs. The driver does not tell where it copies, but the memif protocol lays rings and buffers out
-// in memory that is mapped here too, so they are looked for. What is found is only ever prefetched: that
-// cannot fault, and where it is wrong or outdated nothing is lost but speed.
+// in memory that is mapped here too, so they are looked for. Buffers that are found are prefetched, no more:
+// where they are the wrong ones nothing is lost but speed.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +32,7 @@ class alignas(64) MemifSlots {
   }
 
   // Control thread, while no worker serves these queues, which are connected, and nobody maps or unmaps what
-  // they share: finds the slots of those that are new, and looks whether the others are still there. A
-  // client's have taken all that was sent to them, and there is one only.
+  // they share: finds the slots of those that are new, and looks whether the others are still there.
   static void follow(std::span<MemifSlots* const> queues);
   // The same: the queue is not connected.
   void forget() noexcept { *this = MemifSlots{queue_}; }
@@ -69,8 +68,7 @@ class alignas(64) MemifSlots {
     for (unsigned i = from; i < end; ++i) {
       const std::uintptr_t frame = ring.slot(i);
       __builtin_prefetch(reinterpret_cast<const void*>(frame), kForWriting);
-      __builtin_prefetch(reinterpret_cast<const void*>(frame + 64),
-                         kForWriting);  // IPv4: 90 bytes, IPv6: 110
+      __builtin_prefetch(reinterpret_cast<const void*>(frame + 64), kForWriting);  // 90 bytes, IPv6: 110
     }
   }
   void look_again() noexcept;
@@ -82,7 +80,7 @@ class alignas(64) MemifSlots {
   std::uintptr_t region_ = 0;  // begins with the rings
   std::uint64_t file_ = 0;     // its inode
   unsigned searches_ = 0;
-  std::uint32_t searched_ = 0;  // position of requests then
+  std::uint32_t searched_ = 0;  // position of incoming_ then
 };
 
 }  // namespace wiretime::dpdk
