@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -161,6 +162,31 @@ TEST_CASE("of two memif clients that came at once each is known once their frame
   CHECK(of_a.incoming().slot(0) == a.slot(0, 1));
 }
 
+TEST_CASE("a memif client is found beside another that is known and has sent as much") {
+  Region a;
+  MemifSlots of_a, of_b;
+  follow(of_a);
+  REQUIRE(of_a.incoming().known());
+  Region b;
+  follow(of_a, of_b);
+  REQUIRE(of_b.incoming().known());
+  CHECK(of_a.incoming().slot(0) == a.slot(0, 0));
+  CHECK(of_b.incoming().slot(0) == b.slot(0, 0));
+}
+
+TEST_CASE("memif clients may come and go as often as they like") {
+  auto region = std::make_unique<Region>();
+  MemifSlots slots;
+  follow(slots);
+  for (unsigned i = 0; i < 100; ++i) {
+    slots.received(5);
+    region = std::make_unique<Region>();  // made before the old one ends: it lies elsewhere
+    follow(slots);
+    REQUIRE(slots.incoming().known());
+    REQUIRE(slots.incoming().slot(0) == region->slot(0, 0));
+  }
+}
+
 TEST_CASE("a memif client's memory that is mapped twice is one") {
   Region region;
   void* const again = mmap(nullptr, region.size(), PROT_READ | PROT_WRITE, MAP_SHARED, region.file(), 0);
@@ -258,8 +284,7 @@ struct Pair {
     client = open("192.0.2.9", server::DataplaneConfig::MemifRole::client);
     for (const unsigned number : {0U, 1U}) worker.add_queue(server->queue(number, fixture.state));
     worker.keep_house();
-    links.emplace(std::vector<dpdk::MemifLinks::Link>{{&server->port(), &server->serve(), server->slots()}},
-                  std::vector<dpdk::Worker*>{});
+    follow_links();
   }
   ~Pair() { links.reset(); }  // opens the gate, which closing ports waits for
 
@@ -278,6 +303,22 @@ struct Pair {
     auto served = std::make_unique<dpdk::ServedPort>(std::move(*port), clock::NicOptions{}, false);
     REQUIRE(served->start(log));
     return served;
+  }
+  void follow_links() {
+    links.emplace(std::vector<dpdk::MemifLinks::Link>{{&server->port(), &server->serve(), server->slots()}},
+                  std::vector<dpdk::Worker*>{});
+  }
+  // The client's end, and that the server has seen it.
+  [[nodiscard]] bool disconnected() {
+    links.reset();  // opens the gate, which closing a port waits for
+    client.reset();
+    follow_links();
+    for (int i = 0; i < 6000; ++i) {
+      links->update();
+      if (!server->serve().load()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+    return false;
   }
   [[nodiscard]] bool connected() {
     for (int i = 0; i < 6000; ++i) {
@@ -351,4 +392,7 @@ TEST_CASE("a worker knows where net_memif's next request lies, and where its rep
   const std::uintptr_t next = slots[1].incoming().slot(0);
   p.links->update();
   CHECK(slots[1].incoming().slot(0) == next);
+
+  REQUIRE(p.disconnected());
+  for (const MemifSlots& s : slots) CHECK_FALSE(s.incoming().known());
 }
